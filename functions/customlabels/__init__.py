@@ -1,0 +1,1 @@
+"""What the functions decide, as plain values: inputs, names, manifests, waiting, the gate."""

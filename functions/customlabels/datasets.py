@@ -1,0 +1,73 @@
+"""What becomes of a project's dataset in a run, and the rows written for it."""
+
+import tempfile
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from customlabels.polling import Poll, begin
+from customlabels.sources import Location, Source
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+READY = ("CREATE_COMPLETE", "UPDATE_COMPLETE")  # an update that succeeded overwrites CREATE_COMPLETE
+USABLE = (*READY, "UPDATE_FAILED")  # a failed update leaves what was there before
+Action = Literal["keep", "create", "replace"]
+
+
+def decide(source: Source, refresh: str, existing: dict[str, str] | None) -> Action:
+    """Whether the dataset {"arn", "status"} that exists is kept or replaced, or a first one is created."""
+    if existing is None:
+        return "create"
+    if existing["status"] not in USABLE:
+        return "replace"
+    return "keep" if refresh == "keep" or source.value == existing["arn"] else "replace"
+
+
+def branch(
+    action: Action, existing: dict[str, str] | None, *, limit: int, empty: bool = False, **facts: Any
+) -> dict[str, Any]:
+    """What a branch of Datasets reads: its steps, the dataset so far, and its polls (`limit` in seconds)."""
+    poll: Poll = begin(3, 60, limit)
+    return {
+        **facts,
+        "delete": action == "replace",
+        "create": "nothing" if action == "keep" else "empty" if empty else "filled",
+        "dataset": {"arn": existing["arn"] if existing else None},
+        "refused": None,
+        "deleted": {"poll": poll},
+        "checked": {"poll": poll},
+    }
+
+
+class Rows:
+    """Rows of one S3 object, written through a temporary file so that memory stays bounded.
+
+    The object is written when the block ends well; `count` tells the rows so far.
+    """
+
+    def __init__(self, s3: "S3Client", location: Location) -> None:
+        self.s3 = s3
+        self.location = location
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
+        self.count = 0
+
+    @property
+    def object(self) -> dict[str, str]:
+        """The place as Rekognition's S3Object."""
+        return {"Bucket": self.location.bucket, "Name": self.location.key}
+
+    def write(self, row: str) -> None:
+        self.file.write(row.encode() + b"\n")
+        self.count += 1
+
+    def __enter__(self) -> "Rows":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self.file:
+            if kind is None:
+                self.file.seek(0)
+                self.s3.upload_fileobj(self.file, self.location.bucket, self.location.key)

@@ -1,0 +1,120 @@
+"""The execution's input: every key checked, every default filled in."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from customlabels.errors import InvalidInput
+from customlabels.names import PROJECT_NAME
+from customlabels.settings import Defaults, Settings
+from customlabels.sources import default_source, parse_source
+
+METRICS = ("f1", "precision", "recall")
+REFRESHES = ("replace", "keep")
+UNITS = 5  # inference units of one model: a quota of the service
+
+
+class _Rule(NamedTuple):
+    accepted: str
+    holds: Callable[[Any], bool]
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _whole(low: int, high: int | None = None) -> _Rule:
+    bounds = f"at least {low}" if high is None else f"from {low} to {high}"
+    return _Rule(
+        f"a whole number {bounds}",
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= (high or value),
+    )
+
+
+_SHARE = _Rule("a number from 0 to 1", lambda value: _number(value) and 0 <= value <= 1)
+
+
+def _one_of(*words: str) -> _Rule:
+    return _Rule(f"one of {', '.join(words)}", lambda value: isinstance(value, str) and value in words)
+
+
+_GATE = {
+    "metric": _one_of(*METRICS),
+    "minimum": _SHARE,
+    "perLabelMinimum": _SHARE,
+    "minimumTestImages": _whole(0),
+}
+_MODEL = {"minUnits": _whole(1, UNITS), "maxUnits": _whole(1, UNITS)}
+_REFRESH = {"training": _one_of(*REFRESHES), "testing": _one_of(*REFRESHES)}
+_KEYS = ("project", "training", "testing", "refresh", "gate", "model")
+
+
+def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any]:
+    """The run that `given` (the execution's input) asks for, complete.
+
+    Gives {"project", "training": {"source", "refresh"}, "testing": same, "gate", "model"};
+    InvalidInput names the key, the value and what is accepted.
+    """
+    if not isinstance(given, dict):
+        raise InvalidInput(f"The input is {given!r}; accepted is a JSON object, {{}} for all defaults.")
+    _known("", given, _KEYS)
+    project = _project(given.get("project", settings.project), settings.project)
+    refresh = _section("refresh", given, {"training": "replace", "testing": "keep"}, _REFRESH)
+    model = _section("model", given, {"minUnits": defaults.min_units, "maxUnits": defaults.max_units}, _MODEL)
+    if model["maxUnits"] < model["minUnits"]:
+        raise InvalidInput(
+            f"model.maxUnits is {model['maxUnits']}; accepted is at least model.minUnits, {model['minUnits']}."
+        )
+    parts = {}
+    for key, parameter, text in (
+        ("training", "TrainingSource", defaults.training_source),
+        ("testing", "TestingSource", defaults.testing_source),
+    ):
+        testing = key == "testing"
+        value = given.get(key) or default_source(
+            parameter, text, project=project, bucket=settings.data_bucket, testing=testing
+        )
+        source = parse_source(key, value, testing=testing)
+        parts[key] = {"source": source._asdict(), "refresh": refresh[key]}
+    return {
+        "project": project,
+        **parts,
+        "gate": _section("gate", given, defaults.gate, _GATE),
+        "model": model,
+    }
+
+
+def project_of(given: Any, default: str) -> str:
+    """The project that an input meant, for cleaning up after it: the default when it names none that can be."""
+    named = given.get("project") if isinstance(given, dict) else None
+    return named if isinstance(named, str) and PROJECT_NAME.fullmatch(named) else default
+
+
+def _project(name: Any, family: str) -> str:
+    if not isinstance(name, str) or not PROJECT_NAME.fullmatch(name) or not name.startswith(family):
+        raise InvalidInput(
+            f"project is {name!r}; accepted is a name of letters, digits, '_', '.' and '-' that begins with "
+            f"{family!r}, the stack's parameter Project."
+        )
+    return name
+
+
+def _section(
+    name: str, given: Mapping[str, Any], defaults: Mapping[str, Any], rules: Mapping[str, _Rule]
+) -> dict[str, Any]:
+    values = given.get(name, {})
+    if not isinstance(values, dict):
+        raise InvalidInput(f"{name} is {values!r}; accepted is an object with {', '.join(rules)}.")
+    _known(f"{name}.", values, rules)
+    merged = {**defaults, **values}
+    for key, rule in rules.items():
+        if not rule.holds(merged[key]):
+            raise InvalidInput(f"{name}.{key} is {merged[key]!r}; accepted is {rule.accepted}.")
+    return merged
+
+
+def _known(prefix: str, values: Mapping[str, Any], accepted: Any) -> None:
+    for key in values:
+        if key not in accepted:
+            raise InvalidInput(
+                f"{prefix}{key} is {values[key]!r}; no such key is known, accepted are {', '.join(accepted)}."
+            )

@@ -1,0 +1,69 @@
+"""What a deployment sets, read once from the environment; every default stands in the template."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every function of the training stack knows."""
+
+    project: str
+    data_bucket: str
+    state_table: str
+    model_start_limit: int  # seconds until a model that is STARTING is given up
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the variables that `template.yaml` sets; KeyError names a missing one."""
+        return cls(
+            project=environment["PROJECT"],
+            data_bucket=environment["DATA_BUCKET"],
+            state_table=environment["STATE_TABLE"],
+            model_start_limit=int(environment["MODEL_START_MINUTES"]) * 60,
+        )
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What the functions of the inference stack know."""
+
+    project: str
+    state_table: str
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> "Inference":
+        """Read the variables that `inference.yaml` sets; KeyError names a missing one."""
+        return cls(project=environment["PROJECT"], state_table=environment["STATE_TABLE"])
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What Plan fills in where the input is silent."""
+
+    training_source: str
+    testing_source: str
+    gate: dict[str, str | float | int]
+    min_units: int
+    max_units: int
+    training_limit: int  # seconds until a training is given up
+    dataset_limit: int  # seconds until a dataset operation is given up
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> "Defaults":
+        """Read the variables that `template.yaml` sets for Plan; KeyError names a missing one."""
+        return cls(
+            training_source=environment["TRAINING_SOURCE"],
+            testing_source=environment["TESTING_SOURCE"],
+            gate={
+                "metric": environment["GATE_METRIC"],
+                "minimum": float(environment["GATE_MINIMUM"]),
+                "perLabelMinimum": float(environment["GATE_PER_LABEL_MINIMUM"]),
+                "minimumTestImages": int(environment["GATE_MINIMUM_TEST_IMAGES"]),
+            },
+            min_units=int(environment["MIN_UNITS"]),
+            max_units=int(environment["MAX_UNITS"]),
+            training_limit=int(environment["TRAINING_HOURS"]) * 3600,
+            dataset_limit=int(environment["DATASET_HOURS"]) * 3600,
+        )

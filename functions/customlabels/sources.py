@@ -1,0 +1,79 @@
+"""Where a dataset's images come from, as the input names it."""
+
+import re
+from typing import Any, NamedTuple
+
+from customlabels.errors import InvalidInput
+from customlabels.names import DATASET_ARN
+
+_S3_URI = re.compile(r"s3://([a-z0-9][a-z0-9.\-]{1,61}[a-z0-9])(?:/(.*))?", re.DOTALL)
+
+
+class Source(NamedTuple):
+    """One source: `kind` is the key that the input used, `value` its URI, ARN or word."""
+
+    kind: str
+    value: str
+
+
+class Location(NamedTuple):
+    """An S3 bucket with a key or a prefix."""
+
+    bucket: str
+    key: str
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+def parse_uri(uri: str) -> Location:
+    """Bucket and key of `s3://bucket/key`; ValueError for any other text."""
+    match = _S3_URI.fullmatch(uri)
+    if not match:
+        raise ValueError(f"{uri!r} is not an s3://bucket/key address")
+    return Location(match[1], match[2] or "")
+
+
+def parse_source(key: str, value: Any, *, testing: bool) -> Source:
+    """The one source that `value` names; InvalidInput says which `key` of the input is wrong and why."""
+    kinds = ["folder", "manifest", "dataset", *(["split"] if testing else [])]
+    if not isinstance(value, dict) or len(value) != 1 or next(iter(value)) not in kinds:
+        raise InvalidInput(f"{key} is {value!r}; accepted is an object with one of {', '.join(kinds)}.")
+    kind, text = next(iter(value.items()))
+    where = f"{key}.{kind}"
+    if kind == "split":
+        if text != "auto":
+            raise InvalidInput(f"{where} is {text!r}; accepted is 'auto'.")
+        return Source(kind, text)
+    if not isinstance(text, str):
+        raise InvalidInput(f"{where} is {text!r}; accepted is a text.")
+    if kind == "dataset":
+        if not DATASET_ARN.fullmatch(text):
+            raise InvalidInput(f"{where} is {text!r}; accepted is the ARN of a Custom Labels dataset.")
+        return Source(kind, text)
+    return Source(kind, _address(where, text, folder=kind == "folder"))
+
+
+def default_source(parameter: str, text: str, *, project: str, bucket: str, testing: bool) -> dict[str, str]:
+    """The source that a deploy-time default names: `auto`, an s3:// folder, or a prefix in the data bucket."""
+    if testing and text == "auto":
+        return {"split": "auto"}
+    address = text.replace("{project}", project)
+    if not address.startswith("s3://"):
+        address = f"s3://{bucket}/{address}"
+    return {"folder": _address(f"the parameter {parameter}", address, folder=True)}
+
+
+def _address(where: str, text: str, *, folder: bool) -> str:
+    try:
+        location = parse_uri(text)
+        if not (folder or location.key.strip("/")) or (location.key.endswith("/") and not folder):
+            raise ValueError(text)
+    except ValueError:
+        raise InvalidInput(
+            f"{where} is {text!r}; accepted is s3://bucket/{'folder/' if folder else 'key'}."
+        ) from None
+    if folder:
+        return location.uri if location.uri.endswith("/") else location.uri + "/"
+    return location.uri
