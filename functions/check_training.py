@@ -1,0 +1,40 @@
+"""CheckTraining: waits until this run's version is trained."""
+
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from customlabels.clients import PATIENT
+from customlabels.errors import TrainingFailed
+from customlabels.models import find_version
+from customlabels.polling import TooLong, again, done
+
+WAITED_FOR = ("not listed yet", "TRAINING_IN_PROGRESS")
+# A trained version may have been started by hand before this look.
+TRAINED = ("TRAINING_COMPLETED", "STARTING", "RUNNING", "STOPPING", "STOPPED", "FAILED")
+rekognition = boto3.client("rekognition", config=PATIENT)
+logger = Logger()
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """{"projectArn", "version", "poll"} → {"poll", "status", "f1", "summary", "trainingSeconds"}."""
+    version = find_version(rekognition, event["projectArn"], event["version"])
+    status = version["Status"] if version else "not listed yet"
+    name = f"Version {event['version']}"
+    if version and status in TRAINED and "EvaluationResult" in version:
+        evaluated = version["EvaluationResult"]
+        return {
+            "poll": done(event["poll"]),
+            "status": status,
+            "f1": evaluated["F1Score"],
+            "summary": evaluated["Summary"]["S3Object"],
+            "trainingSeconds": version.get("BillableTrainingTimeInSeconds"),
+        }
+    if status not in (*WAITED_FOR, *TRAINED):
+        said = version.get("StatusMessage", "the service gave no message") if version else ""
+        raise TrainingFailed(f"{name} is {status}: {said}")
+    try:
+        poll = again(event["poll"], f"{name} was still {status}")
+    except TooLong as error:
+        raise TrainingFailed(str(error)) from None
+    return {"poll": poll, "status": status, "f1": None, "summary": None, "trainingSeconds": None}

@@ -1,0 +1,50 @@
+"""Promote: makes the running version the live one, in one conditional write."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.exceptions import ClientError
+from customlabels.clients import PATIENT
+from customlabels.errors import SwitchFailed
+from customlabels.models import read_live
+from customlabels.names import parse_version_arn
+from customlabels.settings import Settings
+
+settings = Settings.read()
+table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
+logger = Logger()
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """{"project", "arn", "live": the live ARN when the run began} → {"previous", "previousVersion"}.
+
+    A second call after a first that succeeded changes nothing and gives the same.
+    """
+    project, arn, before = event["project"], event["arn"], event["live"]
+    try:
+        table.put_item(
+            Item={
+                "project": project,
+                "item": "live",
+                "projectVersionArn": arn,
+                "previous": before,
+                "since": datetime.now(UTC).isoformat(timespec="seconds"),
+            },
+            ConditionExpression="projectVersionArn = :before" if before else "attribute_not_exists(#item)",
+            **(
+                {"ExpressionAttributeValues": {":before": before}}
+                if before
+                else {"ExpressionAttributeNames": {"#item": "item"}}
+            ),
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        live = read_live(table, project)
+        if live.arn != arn:
+            raise SwitchFailed(f"While this run went on, {live.arn} was made live; it stays so.") from None
+        before = live.previous
+    logger.info("promoted", extra={"arn": arn, "previous": before})
+    return {"previous": before, "previousVersion": parse_version_arn(before).version if before else None}
