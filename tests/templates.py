@@ -1,0 +1,74 @@
+"""Reads the templates as SAM and CloudFormation do, so that no test keeps a second copy of what they say."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).parent.parent
+NAMES = ("template.yaml", "inference.yaml")
+
+
+@cache
+def _text(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def source(name: str) -> dict[str, Any]:
+    """The template as it is written."""
+    return yaml_parse(_text(name))
+
+
+def transformed(name: str) -> dict[str, Any]:
+    """The template as SAM hands it to CloudFormation; built code stands in for local folders."""
+    template = source(name)
+    template.setdefault("Globals", {}).setdefault("Function", {}).pop("CodeUri", None)
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://built/code"
+        if resource["Type"] == "AWS::Serverless::StateMachine":
+            resource["Properties"]["DefinitionUri"] = "s3://built/definition"
+    needed = {name: "given" for name, of in template["Parameters"].items() if "Default" not in of}
+    with mock.patch.dict("os.environ", AWS_DEFAULT_REGION="us-east-1"):
+        return Translator({}, Parser()).translate(template, needed)
+
+
+def defaults(name: str) -> dict[str, str]:
+    """Every parameter's default, as the text that a function's environment would hold."""
+    return {key: str(of["Default"]) for key, of in source(name)["Parameters"].items() if "Default" in of}
+
+
+def environment(name: str, resources: dict[str, str]) -> dict[str, str]:
+    """The variables of all functions of a template together, with `resources` for what is deployed."""
+    template = source(name)
+    known = {**defaults(name), "AWS::StackName": "custom-labels", **resources}
+    functions = [
+        of["Properties"] for of in template["Resources"].values() if "Handler" in of.get("Properties", {})
+    ]
+    variables: dict[str, str] = {}
+    for properties in (template.get("Globals", {}).get("Function", {}), *functions):
+        for key, value in properties.get("Environment", {}).get("Variables", {}).items():
+            variables[key] = known[value["Ref"]] if isinstance(value, dict) else value
+    return variables
+
+
+def definition(name: str) -> dict[str, Any]:
+    """A definition as it stands, which must be valid JSON without any substitution."""
+    return json.loads((ROOT / "statemachine" / name).read_text())
+
+
+def states(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """All states of a definition, those in branches included; a name must stand once only."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, state in definition["States"].items():
+        inner = [states(branch) for branch in state.get("Branches", [])]
+        for group in ({name: state}, *inner):
+            twice = found.keys() & group.keys()
+            assert not twice, f"{twice} stand more than once"
+            found |= group
+    return found

@@ -1,0 +1,128 @@
+"""The definitions as graphs, and what every state of them must have."""
+
+import re
+
+import pytest
+
+from tests.templates import ROOT, definition, source, states
+
+FILES = sorted(path.name for path in (ROOT / "statemachine").iterdir())
+TASKS = [
+    pytest.param(state, id=f"{file}: {name}")
+    for file in FILES
+    for name, state in states(definition(file)).items()
+    if state["Type"] == "Task"
+]
+
+
+def targets(state):
+    """Every state that a state can go on to."""
+    for key in ("Next", "Default"):
+        if key in state:
+            yield state[key]
+    for rule in (*state.get("Choices", []), *state.get("Catch", [])):
+        yield rule["Next"]
+
+
+def graphs(definition):
+    """The definition and each branch in it: names may only be reached within one of these."""
+    yield definition
+    for state in definition["States"].values():
+        for branch in state.get("Branches", []):
+            yield from graphs(branch)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_target_exists_and_every_state_is_reached(file):
+    for graph in graphs(definition(file)):
+        reached, ahead = set(), [graph["StartAt"]]
+        while ahead:
+            name = ahead.pop()
+            if name not in reached:
+                assert name in graph["States"], f"{name} is a target but no state"
+                reached.add(name)
+                ahead.extend(targets(graph["States"][name]))
+        assert reached == graph["States"].keys()
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_path_ends(file):
+    for graph in graphs(definition(file)):
+        ends = {
+            name
+            for name, state in graph["States"].items()
+            if state.get("End") or state["Type"] in ("Succeed", "Fail")
+        }
+        while more := {n for n, s in graph["States"].items() if n not in ends and ends & set(targets(s))}:
+            ends |= more
+        assert ends == graph["States"].keys()
+
+
+@pytest.mark.parametrize("state", TASKS)
+def test_every_task_has_a_timeout_and_retries(state):
+    assert state["TimeoutSeconds"] > 0
+    assert state["Retry"]
+
+
+@pytest.mark.parametrize("state", [task for task in TASKS if "aws-sdk:rekognition" in task.values[0]["Resource"]])
+def test_calls_are_tried_again_on_throttling_and_server_faults_only(state):
+    (retry,) = state["Retry"]
+    assert set(retry["ErrorEquals"]) == {
+        "Rekognition.ThrottlingException",
+        "Rekognition.ProvisionedThroughputExceededException",
+        "Rekognition.InternalServerErrorException",
+        "Rekognition.SdkClientException",
+        "States.Timeout",
+    }
+    assert retry["BackoffRate"] > 1
+    assert retry["JitterStrategy"] == "FULL"
+    assert retry["MaxDelaySeconds"] <= 60
+
+
+@pytest.mark.parametrize("state", [task for task in TASKS if task.values[0]["Resource"].startswith("${")])
+def test_what_a_function_says_is_final_and_anything_else_is_tried_again(state):
+    from customlabels.errors import NAMES
+
+    final, other = state["Retry"]
+    assert final["MaxAttempts"] == 0
+    assert set(final["ErrorEquals"]) == NAMES - {"ModelRejected"}  # which no function raises
+    assert other["ErrorEquals"] == ["States.ALL"]
+
+
+def test_every_failure_of_a_run_is_cleaned_up_and_named():
+    from customlabels.errors import NAMES
+
+    run = definition("train.asl.json")["States"]
+    after = {"CleanUp", "NotifyFailed", "NotifyPromoted"}
+    for name, state in run.items():
+        if state["Type"] in ("Task", "Parallel") and name not in after:
+            last = state["Catch"][-1]
+            assert last["ErrorEquals"] == ["States.ALL"], name
+            assert last["Next"] == "CleanUp", name
+            assert re.fullmatch(r"\$\.failed\.(\w+)", last["ResultPath"])[1] in NAMES, name
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_functions_files_and_states_bear_the_same_names(file):
+    resources = source("template.yaml")["Resources"]
+    for name, state in states(definition(file)).items():
+        if not state.get("Resource", "").startswith("${"):
+            continue
+        function = re.fullmatch(r"\$\{(\w+)Arn\}", state["Resource"])[1]
+        snake = re.sub(r"(?<!^)(?=[A-Z])", "_", function).lower()
+        assert resources[function]["Properties"]["Handler"] == f"{snake}.handler"
+        assert (ROOT / "functions" / f"{snake}.py").is_file()
+        # A function that serves several states bears what their names have in common.
+        words = re.findall("[A-Z][a-z]+", function)
+        assert name == function or words[0] in name, (name, function)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_template_gives_every_substitution_and_no_other(file):
+    text = (ROOT / "statemachine" / file).read_text()
+    machine = next(
+        of["Properties"]
+        for of in source("template.yaml")["Resources"].values()
+        if of.get("Properties", {}).get("DefinitionUri") == f"statemachine/{file}"
+    )
+    assert set(re.findall(r"\$\{(\w+)\}", text)) == machine["DefinitionSubstitutions"].keys()

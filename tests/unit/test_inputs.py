@@ -1,0 +1,101 @@
+import pytest
+from customlabels.errors import InvalidInput
+from customlabels.inputs import project_of, resolve
+from customlabels.settings import Defaults, Settings
+
+SETTINGS = Settings("parts", "data", "state", 3600)
+DEFAULTS = Defaults(
+    "images/{project}/train/",
+    "auto",
+    {"metric": "f1", "minimum": 0.85, "perLabelMinimum": 0.0, "minimumTestImages": 1},
+    1,
+    1,
+    108000,
+    10800,
+)
+
+
+def test_an_empty_input_means_every_default():
+    assert resolve({}, SETTINGS, DEFAULTS) == {
+        "project": "parts",
+        "training": {
+            "source": {"kind": "folder", "value": "s3://data/images/parts/train/"},
+            "refresh": "replace",
+        },
+        "testing": {"source": {"kind": "split", "value": "auto"}, "refresh": "keep"},
+        "gate": {"metric": "f1", "minimum": 0.85, "perLabelMinimum": 0.0, "minimumTestImages": 1},
+        "model": {"minUnits": 1, "maxUnits": 1},
+    }
+
+
+def test_what_the_input_names_holds():
+    run = resolve(
+        {
+            "project": "parts-blue",
+            "training": {"manifest": "s3://other/train.manifest"},
+            "testing": {"folder": "s3://other/test"},
+            "refresh": {"testing": "replace"},
+            "gate": {"metric": "recall", "minimum": 1},
+            "model": {"minUnits": 2, "maxUnits": 5},
+        },
+        SETTINGS,
+        DEFAULTS,
+    )
+    assert run["project"] == "parts-blue"
+    assert run["training"]["source"] == {"kind": "manifest", "value": "s3://other/train.manifest"}
+    assert run["testing"] == {
+        "source": {"kind": "folder", "value": "s3://other/test/"},
+        "refresh": "replace",
+    }
+    assert run["gate"] == {**DEFAULTS.gate, "metric": "recall", "minimum": 1}
+    assert run["model"] == {"minUnits": 2, "maxUnits": 5}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([], "The input is []"),
+        ("run", "The input is 'run'"),
+        ({"projekt": "x"}, "projekt is 'x'; no such key is known, accepted are project, training"),
+        ({"project": "other"}, "project is 'other'; accepted is a name"),
+        ({"project": "parts/1"}, "project is 'parts/1'"),
+        ({"project": 7}, "project is 7"),
+        ({"training": "s3://b/f/"}, "training is 's3://b/f/'; accepted is an object with one of folder"),
+        ({"training": {"split": "auto"}}, "training is {'split': 'auto'}"),
+        ({"training": {"folder": "s3://b/f", "manifest": "s3://b/m"}}, "one of folder, manifest, dataset"),
+        ({"training": {"folder": "/tmp/x"}}, "training.folder is '/tmp/x'; accepted is s3://bucket/folder/"),
+        ({"training": {"manifest": "s3://b/f/"}}, "accepted is s3://bucket/key."),
+        ({"training": {"dataset": "arn:x"}}, "training.dataset is 'arn:x'; accepted is the ARN"),
+        ({"testing": {"split": "half"}}, "testing.split is 'half'; accepted is 'auto'"),
+        ({"testing": {"folder": 1}}, "testing.folder is 1"),
+        ({"refresh": {"training": "merge"}}, "refresh.training is 'merge'; accepted is one of replace, keep"),
+        ({"refresh": "keep"}, "refresh is 'keep'; accepted is an object with training, testing"),
+        ({"gate": {"minimum": 85}}, "gate.minimum is 85; accepted is a number from 0 to 1"),
+        ({"gate": {"minimum": True}}, "gate.minimum is True"),
+        ({"gate": {"metric": "auc"}}, "gate.metric is 'auc'; accepted is one of f1, precision, recall"),
+        ({"gate": {"min": 1}}, "gate.min is 1; no such key is known"),
+        ({"gate": {"minimumTestImages": -1}}, "accepted is a whole number at least 0"),
+        ({"model": {"minUnits": 0}}, "model.minUnits is 0; accepted is a whole number from 1 to 5"),
+        ({"model": {"minUnits": 2}}, "model.maxUnits is 1; accepted is at least model.minUnits, 2"),
+        ({"model": {"maxUnits": 1.5}}, "model.maxUnits is 1.5"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_is_accepted(given, said):
+    with pytest.raises(InvalidInput) as caught:
+        resolve(given, SETTINGS, DEFAULTS)
+    assert said in str(caught.value)
+    assert "accepted" in str(caught.value)
+
+
+def test_a_bad_default_names_its_parameter():
+    bad = Defaults("s3://No_Bucket/x", "auto", DEFAULTS.gate, 1, 1, 1, 1)
+    with pytest.raises(InvalidInput, match="the parameter TrainingSource is 's3://No_Bucket/x'"):
+        resolve({}, SETTINGS, bad)
+
+
+@pytest.mark.parametrize(
+    ("given", "project"),
+    [({"project": "a-b"}, "a-b"), ({"project": "a/b"}, "parts"), ({}, "parts"), ([1], "parts"), (None, "parts")],
+)
+def test_a_clean_up_finds_a_project_in_any_input(given, project):
+    assert project_of(given, "parts") == project
