@@ -1,0 +1,136 @@
+"""The training stack on the test cloud: what the template deploys, made by hand where moto does not know SAM."""
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from local import moto
+from local.rekognition.settings import Settings
+from tests.images import LABELS, picture
+from tests.templates import defaults, environment, source
+from tests.workflow.engine import Machine, Result
+
+TEMPLATE = "template.yaml"
+BUCKET, TABLE = "data", "state"
+PROJECT = defaults(TEMPLATE)["Project"]
+
+
+@dataclass
+class Stack:
+    """What a test works with."""
+
+    cloud: moto.Cloud
+    train: Machine
+    after: Machine
+    rekognition: Any
+    s3: Any
+    table: Any
+    messages: Any
+
+    def put(self, folder: str, numbers: range, labels: tuple[str, ...] = LABELS) -> str:
+        """Put pictures under images/<project>/<folder>/<label>/ and give the folder's address."""
+        for label in labels:
+            for number in numbers:
+                key = f"images/{PROJECT}/{folder}/{label}/{number}.png"
+                self.s3.put_object(Bucket=BUCKET, Key=key, Body=picture(label, number))
+        return f"s3://{BUCKET}/images/{PROJECT}/{folder}/"
+
+    def run(self, given: Any = None, **options: Any) -> Result:
+        """Run the training workflow to its end."""
+        return self.train.run(given, **options)
+
+    def ended(self, result: Result, given: Any) -> Result:
+        """Run what the template's rule starts when an execution is ended from outside."""
+        detail = {
+            "executionArn": result.arn,
+            "stateMachineArn": self.train.arn,
+            "name": result.arn.rsplit(":", 1)[-1],
+            "status": result.status,
+            "input": json.dumps(given),
+        }
+        event = {"source": "aws.states", "detail-type": "Step Functions Execution Status Change", "detail": detail}
+        return self.after.run(event)
+
+    @property
+    def live(self) -> dict[str, Any] | None:
+        """The state table's item `live`."""
+        return self.table.get_item(Key={"project": PROJECT, "item": "live"}).get("Item")
+
+    def versions(self) -> dict[str, str]:
+        """Each version's status, by its name, newest first."""
+        projects = self.rekognition.describe_projects(ProjectNames=[PROJECT])["ProjectDescriptions"]
+        if not projects:
+            return {}
+        found = self.rekognition.describe_project_versions(ProjectArn=projects[0]["ProjectArn"])
+        return {v["ProjectVersionArn"].split("/")[3]: v["Status"] for v in found["ProjectVersionDescriptions"]}
+
+    def running(self) -> list[str]:
+        return [name for name, status in self.versions().items() if status in ("RUNNING", "STARTING", "STOPPING")]
+
+    def entries(self, kind: str) -> list[dict[str, Any]]:
+        """The lines of the project's TRAIN or TEST dataset."""
+        (project,) = self.rekognition.describe_projects(ProjectNames=[PROJECT])["ProjectDescriptions"]
+        (arn,) = [dataset["DatasetArn"] for dataset in project["Datasets"] if dataset["DatasetType"] == kind]
+        pages = self.rekognition.get_paginator("list_dataset_entries").paginate(DatasetArn=arn)
+        return [json.loads(line) for page in pages for line in page["DatasetEntries"]]
+
+    def told(self) -> list[dict[str, Any]]:
+        """The messages that the topic has published."""
+        return self.messages()
+
+
+def _functions() -> dict[str, str]:
+    """Each function's logical id and its module."""
+    return {
+        name: of["Properties"]["Handler"].removesuffix(".handler")
+        for name, of in source(TEMPLATE)["Resources"].items()
+        if of["Type"] == "AWS::Serverless::Function"
+    }
+
+
+@contextlib.contextmanager
+def deployed(settings: Settings) -> Iterator[Stack]:
+    """The stack on a test cloud of its own, with the environment that the template gives its functions."""
+    modules: dict[str, ModuleType] = {}
+    handlers = {
+        name: lambda event, context, name=name: modules[name].handler(event, context) for name in _functions()
+    }
+    with moto.cloud(settings, handlers) as cloud:
+        s3, dynamodb, sns, sqs = (cloud.client(name) for name in ("s3", "dynamodb", "sns", "sqs"))
+        s3.create_bucket(Bucket=BUCKET)
+        schema = source(TEMPLATE)["Resources"]["StateTable"]["Properties"]
+        keys = {key: schema[key] for key in ("BillingMode", "AttributeDefinitions", "KeySchema")}
+        dynamodb.create_table(TableName=TABLE, **keys)
+        topic = sns.create_topic(Name="outcomes")["TopicArn"]
+        queue = sqs.create_queue(QueueName="outcomes")["QueueUrl"]
+        queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
+
+        def messages() -> list[dict[str, Any]]:
+            found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+            return [json.loads(message["Body"]) for message in found]
+
+        os.environ.update(environment(TEMPLATE, {"DataBucket": BUCKET, "StateTable": TABLE}))
+        for name, module in _functions().items():
+            sys.modules.pop(module, None)  # its clients belong to an earlier test's cloud
+            modules[name] = importlib.import_module(module)
+        arns = {f"{name}Arn": arn for name, arn in cloud.functions.items()}
+        values = {**arns, "TopicArn": topic, "Partition": "aws"}
+        import boto3
+
+        table = boto3.resource("dynamodb").Table(TABLE)
+        yield Stack(
+            cloud,
+            Machine(cloud, "train", values),
+            Machine(cloud, "after_train", values),
+            cloud.client("rekognition"),
+            s3,
+            table,
+            messages,
+        )
