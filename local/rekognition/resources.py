@@ -75,8 +75,8 @@ class Pending:
         """The outcome; work that crashed or was lost ends as the prepared outcome, which says so."""
         if self.job is None:
             return self.outcome
-        error = self.job.exception()
-        return self.outcome if error else self.job.result()
+        lost = self.job.cancelled() or self.job.exception() is not None
+        return self.outcome if lost else self.job.result()
 
 
 @dataclass

@@ -17,7 +17,9 @@ from typing import Any
 import boto3
 import pytest
 
-from local import cloud, ministack, moto
+from local import cloud, moto
+from local.ministack import private
+from local.ministack.rekognition import sdk_error
 
 ROLE = "arn:aws:iam::000000000000:role/test"
 REKOGNITION = "arn:aws:states:::aws-sdk:rekognition:"
@@ -207,9 +209,9 @@ def test_the_command_says_what_is(
 
 
 def test_ministack_is_pinned_and_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ministack, "VERSION", "0.0.0")
+    monkeypatch.setattr(private, "VERSION", "0.0.0")
     with pytest.raises(RuntimeError, match=r"needs ministack 0\.0\.0, and .* is installed"):
-        ministack.check()
+        private.check()
 
 
 # Safety
@@ -297,13 +299,10 @@ def test_a_refused_call_has_the_name_that_aws_gives_it(up: Up) -> None:
 
 
 def test_names_of_errors_end_in_exception() -> None:
-    assert (
-        ministack.sdk_error("Rekognition.InternalServerError", "m")[0]
-        == "Rekognition.InternalServerErrorException"
-    )
-    assert "Status Code: 500" in ministack.sdk_error("Rekognition.InternalServerError", "m")[1]
-    assert ministack.sdk_error("Rekognition.ThrottlingException", "m")[0] == "Rekognition.ThrottlingException"
-    assert ministack.sdk_error("Rekognition.Strange", "m")[0] == "Rekognition.RekognitionException"
+    assert sdk_error("Rekognition.InternalServerError", "m")[0] == "Rekognition.InternalServerErrorException"
+    assert "Status Code: 500" in sdk_error("Rekognition.InternalServerError", "m")[1]
+    assert sdk_error("Rekognition.ThrottlingException", "m")[0] == "Rekognition.ThrottlingException"
+    assert sdk_error("Rekognition.Strange", "m")[0] == "Rekognition.RekognitionException"
 
 
 def test_dates_of_results_are_strings(up: Up) -> None:
