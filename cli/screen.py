@@ -34,7 +34,8 @@ class Screen:
         table = Table(title=title, title_justify="left", box=None, pad_edge=False, title_style="bold")
         for index, column in enumerate(columns):
             numeric = index > 0 and all(_is_number(row[index]) for row in rows)
-            table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
+            # A label may have 255 characters: the first column gives way and folds, nothing is cut off.
+            table.add_column(column, justify="right" if numeric else "left", no_wrap=index > 0, overflow="fold")
         for row in rows:
             table.add_row(*row)
         self._console.print(table)

@@ -4,6 +4,7 @@ Each step is a function of its own, so that the end-to-end test runs the same on
 `local.cloud.environment`, which knows no other endpoint than the local cloud's.
 """
 
+import fcntl
 import json
 import os
 import platform
@@ -74,11 +75,11 @@ def deploy_inference(port: int, training: Stack) -> Stack:
 
 def deploy(port: int) -> tuple[Stack, Stack]:
     """Build both stacks and deploy them; returns the training and the inference stack."""
-    with ThreadPoolExecutor() as pool:
+    with _alone(), ThreadPoolExecutor() as pool:
         for built in [pool.submit(build, environment, port) for environment in TEMPLATES]:
             built.result()
-    training = deploy_stack("default", port, {})
-    return training, deploy_inference(port, training)
+        training = deploy_stack("default", port, {})
+        return training, deploy_inference(port, training)
 
 
 def local_cloud(port: int) -> Cloud:
@@ -161,7 +162,7 @@ def demo(place: cloud.Place, screen: Screen) -> None:
     """Every step of `make demo`, each announced with its time; DemoError, CommandError or CloudError."""
     port = place.port
     step = Steps(screen)
-    with ThreadPoolExecutor() as pool:
+    with _alone(), ThreadPoolExecutor() as pool:
         with step("Starting the local cloud, building both stacks, writing the sample images"):
             builds = [pool.submit(build, environment, port) for environment in TEMPLATES]
             written = pool.submit(samples.write_digits)
@@ -254,6 +255,15 @@ def _overrides(parameters: Mapping[str, str]) -> list[str]:
     runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
     fitting = {"Runtime": runtime, "Architecture": processor, **parameters}
     return [f"{name}={value}" for name, value in fitting.items()]
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Two processes that deploy, to whichever local cloud, do it one after the other: they build in one place."""
+    LOCAL.mkdir(exist_ok=True)
+    with (LOCAL / "deploy.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _workplace(environment: str) -> Path:

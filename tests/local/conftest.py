@@ -82,12 +82,12 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    port = free_port()
-    cloud.up(port, tmp_path_factory.mktemp("cloud"), 0.01)
+    port, base = free_port(), tmp_path_factory.mktemp("cloud")
+    cloud.up(port, base, 0.01)
     try:
         training, inference = demo.deploy(port)
         folder = samples.write_digits(tmp_path_factory.mktemp("samples") / "digits", TRAIN, TEST)
         demo.upload_samples(port, training.output("DataBucketName"), training.project(None), folder)
         yield Deployed(port, demo.local_cloud(port), training, inference, demo.endpoint(port, inference), folder)
     finally:
-        cloud.down(port)
+        assert cloud.down(port, base)

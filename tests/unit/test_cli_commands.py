@@ -101,7 +101,7 @@ def call(*arguments: str) -> Result:
 def test_run_watches_to_the_end() -> None:
     result = call("run", "--name", "first")
     assert result.exit_code == 0, result.output
-    for expected in ("Plan", "1 · Left", "2 · Right", "SUCCEEDED", "promoted", "accepted: f1 0.930", "bolt"):
+    for expected in ("Plan", "· Left", "· Right", "SUCCEEDED", "promoted", "accepted: f1 0.930", "bolt"):
         assert expected in result.stdout
     assert "bills by the hour" not in result.stdout
 
