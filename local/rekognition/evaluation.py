@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from local.rekognition.classifier import Scores, Truth
 from local.rekognition.tasks import Evaluation, LabelResult
 
-UNTESTED_THRESHOLD = 0.5  # of a label that no test image has
 
-
-def evaluate(labels: list[str], truth: Truth, scores: Scores, ties: str, confusion: str) -> Evaluation:
-    """Judge `scores` by `truth` (both images x labels); `ties` and `confusion` as in Settings."""
+def evaluate(
+    labels: list[str], truth: Truth, scores: Scores, ties: str, confusion: str, untested: float = 0.5
+) -> Evaluation:
+    """Judge `scores` by `truth` (both images x labels); the other parameters as in Settings."""
     results = [
         _label(label, truth[:, index], scores[:, index], ties)
         for index, label in enumerate(labels)
@@ -24,7 +24,7 @@ def evaluate(labels: list[str], truth: Truth, scores: Scores, ties: str, confusi
     found = {one.label: one.threshold for one in results}
     return Evaluation(
         labels=results,
-        thresholds={label: found.get(label, UNTESTED_THRESHOLD) for label in labels},
+        thresholds={label: found.get(label, untested) for label in labels},
         precision=_mean([one.precision for one in results]),
         recall=_mean([one.recall for one in results]),
         f1=_mean([one.f1 for one in results]),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage.feature import hog, local_binary_pattern
 
-VERSION = 1  # to be raised by every change below: it keys the cache
+# Every change below needs another store.FEATURES: it keys the cache.
 SIDE = 96
 CELL = 12
 LAYOUT_SIDE = 16

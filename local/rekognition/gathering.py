@@ -5,9 +5,10 @@ processes in batches; no more batches are under way than the workers have to do.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.rekognition.engine import Engine
 from local.rekognition.lines import INVALID_IMAGE, Line
 from local.rekognition.settings import Settings
+from local.rekognition.store import Store, version
 from local.rekognition.tasks import Limits, Picture
 
 if TYPE_CHECKING:
@@ -53,30 +55,46 @@ def gather(engine: Engine, lines: list[Line]) -> dict[str, str]:
 
 def _known(engine: Engine, lines: list[Line]) -> dict[str, str]:
     """Digests of images whose features are stored, told by the ETags of listings, which cost little."""
-    folders: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    buckets: dict[str, dict[str, str]] = defaultdict(dict)
     for line in lines:
-        folders[line.bucket, line.key.rpartition("/")[0]][line.key] = line.source_ref or ""
+        buckets[line.bucket][line.key] = line.source_ref or ""
     digests: dict[str, str] = {}
-    for (bucket, folder), keys in folders.items():
-        etags = _etags(engine.s3, bucket, f"{folder}/" if folder else "", keys)
-        if etags:
-            known = engine.training.call(
-                "local.rekognition.learning:known", engine.features_file, bucket, etags, limits(engine.settings)
-            )
-            digests.update({keys[key]: digest for key, digest in known.items()})
+    with Store(engine.features_file, version(limits(engine.settings))) as store:
+        for bucket, references in buckets.items():
+            etags = store.etags(bucket, references)
+            listed = _listed(engine.s3, bucket, etags)
+            same = [key for key, etag in etags.items() if listed.get(key) == etag]
+            digests.update({references[key]: digest for key, digest in store.digests(bucket, same).items()})
     return digests
 
 
-def _etags(s3: "S3Client", bucket: str, prefix: str, keys: dict[str, str]) -> dict[str, str]:
-    """ETags of those `keys` that a listing of their folder finds in about as many pages as they would fill."""
+def _listed(s3: "S3Client", bucket: str, keys: Collection[str]) -> dict[str, str]:
+    """ETags of `keys` as far as a few pages of listings tell: of what they have in common, then of each folder."""
     found: dict[str, str] = {}
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
-    try:
-        for page in islice(pages, 2 + len(keys) // 250):
-            found.update({one["Key"]: one["ETag"] for one in page.get("Contents", []) if one["Key"] in keys})
-    except (ClientError, BotoCoreError):
-        return {}  # listing may be forbidden where reading is not
+    if keys:
+        common = commonprefix(list(keys))  # noqa: RUF071 - S3's prefixes are of characters, not of folders
+        _list(s3, bucket, common, keys, found)
+    folders: dict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        if key not in found:
+            folders[key[: key.rfind("/") + 1]].append(key)
+    for folder, inside in folders.items():
+        _list(s3, bucket, folder, inside, found)
     return found
+
+
+def _list(s3: "S3Client", bucket: str, prefix: str, keys: Collection[str], found: dict[str, str]) -> None:
+    """Add what a listing tells of `keys`, in about as many pages as they would fill."""
+    missing = set(keys)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    try:
+        for page in islice(pages, 1 + len(keys) // 250):
+            found.update({one["Key"]: one["ETag"] for one in page.get("Contents", []) if one["Key"] in missing})
+            missing -= found.keys()
+            if not missing:
+                return
+    except (ClientError, BotoCoreError):
+        return  # listing may be forbidden where reading is not
 
 
 def _described(engine: Engine, lines: list[Line]) -> Iterator[tuple[Line, str | None, str]]:

@@ -17,9 +17,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from local.rekognition.classifier import Classifier
 from local.rekognition.evaluation import evaluate
-from local.rekognition.features import LENGTH, VERSION, Vector, describe
+from local.rekognition.features import LENGTH, Vector, describe
 from local.rekognition.images import decode
-from local.rekognition.store import Store
+from local.rekognition.store import Store, version
 from local.rekognition.tasks import ImageFault, Learned, Limits, Picture, Task
 
 _models: OrderedDict[str, dict[str, Any]] = OrderedDict()
@@ -29,7 +29,7 @@ def prepare(store: Path, pictures: Sequence[Picture], limits: Limits) -> list[tu
     """Store the features of images; for each its digest, or None and what is wrong with it."""
     digests = [hashlib.sha256(picture.data).hexdigest() for picture in pictures]
     results: list[tuple[str | None, str]] = []
-    with Store(store, _version(limits)) as cache:
+    with Store(store, version(limits)) as cache:
         known = cache.known(digests)
         made: dict[str, bytes] = {}
         objects = []
@@ -46,22 +46,17 @@ def prepare(store: Path, pictures: Sequence[Picture], limits: Limits) -> list[tu
     return results
 
 
-def known(store: Path, bucket: str, etags: dict[str, str], limits: Limits) -> dict[str, str]:
-    """The digests of those S3 objects of `bucket` (key → ETag) whose features are stored."""
-    with Store(store, _version(limits)) as cache:
-        return cache.digests(bucket, etags)
-
-
 def fit(task: Task, limits: Limits) -> Learned:
     """Train on the training images, evaluate on the test images, write the model's file."""
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # images that are all alike have no variance to divide by
-        with Store(task.store, _version(limits)) as cache:
+        with Store(task.store, version(limits)) as cache:
             train = _rows(cache, [digest for digest, _ in task.train])
             test = _rows(cache, [digest for digest, _ in task.test])
         classifier = Classifier(train, _truth(task.train, len(task.labels)), task.seed)
         scores = classifier(test)
-    evaluation = evaluate(task.labels, _truth(task.test, len(task.labels)), scores, task.ties, task.confusion)
+    truth = _truth(task.test, len(task.labels))
+    evaluation = evaluate(task.labels, truth, scores, task.ties, task.confusion, task.untested)
     joblib.dump({"labels": task.labels, "classifier": classifier}, task.model)
     return Learned(evaluation, scores.tolist())
 
@@ -93,11 +88,6 @@ def _model(file: str, keep: int) -> dict[str, Any]:
 @functools.cache
 def _limit_threads() -> None:
     threadpool_limits(1)
-
-
-def _version(limits: Limits) -> int:
-    """The version of stored features; what turns an image gives other features."""
-    return VERSION * 2 + limits.exif_rotation
 
 
 def _rows(cache: Store, digests: list[str]) -> Vector:

@@ -93,6 +93,7 @@ class Settings:
     zero_results_means_all: bool = _field(False, "whether MaxResults=0 returns all labels, or none")
     exif_rotation: bool = _field(False, "whether EXIF orientation turns images; off, it is ignored")
     threshold_ties: str = _field("highest", "which of several thresholds with the best F1: highest or lowest")
+    untested_threshold: float = _field(0.5, "threshold of a label that no test image has")
     confusion_matrix: str = _field("share", "values: share of the true label's images, or count")
 
     # Machinery.

@@ -5,11 +5,13 @@ Several processes may use the file at a time.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from local.rekognition.tasks import Limits
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS images (digest TEXT PRIMARY KEY, version INTEGER NOT NULL, vector BLOB NOT NULL);
@@ -17,11 +19,17 @@ CREATE TABLE IF NOT EXISTS objects (
     bucket TEXT, key TEXT, etag TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (bucket, key)
 );
 """
+FEATURES = 1  # of features.describe: vectors of other versions are as good as absent
 _AT_A_TIME = 500  # variables in one statement
 
 
+def version(limits: Limits) -> int:
+    """The version of the features of images decoded within `limits`: one that is turned has others."""
+    return FEATURES * 2 + limits.exif_rotation
+
+
 class Store(AbstractContextManager["Store"]):
-    """The cache, open; `version` is that of the features: vectors of other versions are as good as absent."""
+    """The cache, open for features of one version."""
 
     def __init__(self, file: Path, version: int) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -46,16 +54,15 @@ class Store(AbstractContextManager["Store"]):
     def close(self) -> None:
         self._connection.close()
 
-    def digests(self, bucket: str, etags: dict[str, str]) -> dict[str, str]:
-        """For each key of `bucket` that was seen at its ETag in `etags`: the digest, if its features are here."""
-        found: dict[str, str] = {}
-        for keys in _parts(list(etags)):
-            marks = ",".join("?" * len(keys))
-            joined = "SELECT key, etag, digest FROM objects JOIN images USING (digest) WHERE version = ?"
-            statement = f"{joined} AND bucket = ? AND key IN ({marks})"
-            rows = self._connection.execute(statement, (self.version, bucket, *keys))
-            found.update({key: digest for key, etag, digest in rows if etags[key] == etag})
-        return found
+    def etags(self, bucket: str, keys: Collection[str]) -> dict[str, str]:
+        """The ETags at which those `keys` of `bucket` were seen last."""
+        return self._objects("etag", bucket, keys)
+
+    def digests(self, bucket: str, keys: Collection[str]) -> dict[str, str]:
+        """What those `keys` held when they were seen last, if its features are here."""
+        digests = self._objects("digest", bucket, keys)
+        known = self.known(digests.values())
+        return {key: digest for key, digest in digests.items() if digest in known}
 
     def known(self, digests: Iterable[str]) -> set[str]:
         """Those digests whose features are here."""
@@ -72,6 +79,14 @@ class Store(AbstractContextManager["Store"]):
         self._connection.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?)", rows)
         self._connection.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", objects)
         self._connection.execute("COMMIT")
+
+    def _objects(self, column: str, bucket: str, keys: Collection[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for part in _parts(list(keys)):
+            marks = ",".join("?" * len(part))
+            statement = f"SELECT key, {column} FROM objects WHERE bucket = ? AND key IN ({marks})"  # noqa: S608
+            found.update(self._connection.execute(statement, (bucket, *part)).fetchall())
+        return found
 
     def _select(self, columns: str, digests: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}

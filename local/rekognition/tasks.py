@@ -44,6 +44,7 @@ class Task:
     seed: int
     ties: str
     confusion: str
+    untested: float
 
 
 @dataclass(frozen=True)

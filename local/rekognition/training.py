@@ -136,6 +136,7 @@ class _Run:
             seed=self.settings.seed,
             ties=self.settings.threshold_ties,
             confusion=self.settings.confusion_matrix,
+            untested=self.settings.untested_threshold,
         )
         learned: Learned = self.engine.training.call("local.rekognition.learning:fit", task, limits(self.settings))
         self._write_evaluation(pair, train, test, learned)
