@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from cli import models, run, watch
+from cli import images, models, run, upload, watch
 from cli.errors import CommandError, explain
 from cli.screen import Screen
 from cli.stack import Cloud, Stack, configured_name, connect, find
@@ -81,8 +82,60 @@ def _watch_to_end(desk: Desk, execution_arn: str, project: str) -> None:
         raise typer.Exit(1)
 
 
+@app.command("upload")
+def upload_command(
+    folder: Annotated[
+        str, typer.Argument(metavar="FOLDER", help="A folder with a folder of images for each label.")
+    ],
+    to: Annotated[
+        str | None, typer.Option("--to", help="s3://bucket/prefix/; images/PROJECT/FOLDER/ when left out.")
+    ] = None,
+    project: ProjectOption = None,
+    stack: StackOption = None,
+    local: LocalOption = False,
+    machine: JsonOption = False,
+) -> None:
+    """Upload a folder's PNG and JPEG images; what is there with the same content is not sent again."""
+    with _desk(project, stack, local, machine) as desk:
+        found = upload.opened(folder)
+        address = upload.target(to, desk.stack.output("DataBucketName"), desk.project, found)
+        note = upload.reach_note(address, desk.stack)
+        if note:
+            desk.screen.line(note, style="yellow")
+        sent = _upload(desk, found, address, images.survey(found))
+        desk.screen.result(sent.result())
+        if not sent.is_complete:
+            raise typer.Exit(1)
+        about = f" --project {project}" if project else ""
+        options = run.options(images.sources(address.uri, sent.split))
+        desk.screen.line(f"To train on it: `python -m cli run {options}{about}{desk.cloud.flag}`.")
+
+
+def _upload(desk: Desk, found: Path, address: upload.Address, seen: images.Survey) -> upload.Sent:
+    warning = images.warning(seen)
+    if warning:
+        desk.screen.line(warning, style="yellow")
+    sent = upload.carry_out(desk.cloud, found, address, seen, desk.screen)
+    upload.show(sent, desk.screen)
+    return sent
+
+
+def _upload_for_run(desk: Desk, found: Path, address: upload.Address) -> None:
+    seen = images.survey(found)
+    if not seen.labels:
+        raise CommandError(f"FOLDER {str(found)!r} cannot be trained on. {images.warning(seen)}")
+    sent = _upload(desk, found, address, seen)
+    if not sent.is_complete:
+        desk.screen.line("The run was not started.", style="bold red")
+        desk.screen.result(sent.result())
+        raise typer.Exit(1)
+
+
 @app.command("run")
 def run_command(
+    folder: Annotated[
+        str | None, typer.Argument(metavar="[FOLDER]", help="A folder to upload first, and to train on.")
+    ] = None,
     given: Annotated[
         str | None, typer.Option("--input", help="The execution's input: JSON, or a JSON file's path.")
     ] = None,
@@ -100,10 +153,18 @@ def run_command(
     local: LocalOption = False,
     machine: JsonOption = False,
 ) -> None:
-    """Start a training run and watch it to its end."""
+    """Start a training run, on a folder of this machine if one is named, and watch it to its end."""
     with _desk(project, stack, local, machine) as desk:
-        made = run.request(run.read_input(given), project, training, testing, minimum)
-        about = str(made.get("project") or desk.project)
+        begun = run.read_input(given)
+        about = str(project or begun.get("project") or desk.project)
+        if folder is None:
+            made = run.request(begun, project, training, testing, minimum)
+        else:
+            found = upload.opened(folder)
+            address = upload.target(None, desk.stack.output("DataBucketName"), about, found)
+            uploaded = images.sources(address.uri, images.is_split(found))
+            made = run.request(begun, project, training, testing, minimum, uploaded)
+            _upload_for_run(desk, found, address)
         note = run.billing_note(made, about, desk.cloud.endpoint)
         if note:
             desk.screen.line(note, style="yellow")

@@ -2,7 +2,8 @@
 
 Exception
 └── CommandError       the command could not begin: input, account, stack, endpoint   exit code 2
-    └── FailedError    it began and did not succeed                                   exit code 1
+    ├── FailedError    it began and did not succeed                                   exit code 1
+    └── Interrupted    Ctrl-C ended it                                                exit code 130
 """
 
 from botocore.exceptions import (
@@ -31,6 +32,12 @@ class FailedError(CommandError):
     """What was begun did not succeed: a start, a stop, or a time-out."""
 
     exit_code = 1
+
+
+class Interrupted(CommandError):
+    """Ctrl-C ended what was begun: what is left of it, and how to go on."""
+
+    exit_code = 130
 
 
 def code(error: ClientError) -> str:

@@ -1,6 +1,7 @@
 """Starting an execution: the input as the operator gave it, and what it may cost."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -56,9 +57,12 @@ def request(
     training: str | None = None,
     testing: str | None = None,
     minimum: float | None = None,
+    uploaded: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The execution input with the options laid over it; options win."""
-    made = dict(given)
+    """The execution input with the sources of an uploaded folder and the options laid over it; options win."""
+    if uploaded and training:
+        raise CommandError("FOLDER and --training both say what to train on: give one of them.")
+    made = {**given, **(uploaded or {})}
     if project:
         made["project"] = project
     if training:
@@ -69,6 +73,11 @@ def request(
         gate = made.get("gate", {})
         made["gate"] = {**(gate if isinstance(gate, dict) else {}), "minimum": minimum}
     return made
+
+
+def options(sources: Mapping[str, Mapping[str, str]]) -> str:
+    """The options that name these folders, as a shell takes them."""
+    return " ".join(f"--{source} {shlex.quote(of['folder'])}" for source, of in sources.items())
 
 
 def billing_note(made: Mapping[str, Any], project: str, endpoint: str | None) -> str | None:

@@ -3,12 +3,20 @@
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.status import Status
 from rich.table import Table
 
@@ -70,6 +78,27 @@ class Screen:
         elif time.monotonic() - self._last_progress >= _SECONDS_BETWEEN_LINES:
             self._last_progress = time.monotonic()
             self.line(f"… {text}")
+
+    @contextmanager
+    def transfer(self, title: str, files: int, size: int) -> Iterator[Callable[[int], None]]:
+        """A bar over so many files and bytes; call what it gives with the bytes of each file that is done."""
+        self._last_progress = time.monotonic()
+        done = 0
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[files]}"))
+        more = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        with Progress(
+            *columns, *more, console=self._console, transient=True, disable=not self._console.is_terminal
+        ) as bar:
+            task = bar.add_task(title, total=size, files=f"0/{files:,} files")
+
+            def told(bytes_done: int) -> None:
+                nonlocal done
+                done += 1
+                bar.update(task, advance=bytes_done, files=f"{done:,}/{files:,} files")
+                if not self._console.is_terminal:
+                    self.progress(f"{title}: {done:,} of {files:,} files")
+
+            yield told
 
 
 def _is_number(text: str) -> bool:

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import run, watch
+from cli import images, run, upload, watch
 from cli.errors import CommandError, explain
 from cli.screen import Screen
 from cli.stack import Cloud, Stack, configured_name, find, reach
@@ -35,7 +35,6 @@ LOCAL = ROOT / ".local"
 TEMPLATES = {"default": "template.yaml", "inference": "inference.yaml"}  # by environment of samconfig.toml
 SHOWN = "7"  # the label of the unseen image that is sent to the API
 _TAIL_LINES = 25
-_UPLOADS_AT_ONCE = 8
 
 
 class DemoError(Exception):
@@ -89,24 +88,20 @@ def local_cloud(port: int) -> Cloud:
 
 def upload_samples(port: int, bucket: str, project: str, folder: Path) -> int:
     """Upload `train/` and `test/` of a samples folder below `images/<project>/`; returns how many images."""
-    s3 = local_cloud(port).client("s3")
-    files = [file for part in ("train", "test") for file in sorted((folder / part).rglob("*.png"))]
-
-    def upload(file: Path) -> None:
-        key = f"images/{project}/{file.relative_to(folder).as_posix()}"
-        s3.put_object(Bucket=bucket, Key=key, Body=file.read_bytes(), ContentType="image/png")
-
-    with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
-        list(pool.map(upload, files))
-    return len(files)
+    count = 0
+    for part in images.PARTS:
+        to = upload.Address(bucket, f"images/{project}/{part}/")
+        sent = upload.send(local_cloud(port), folder / part, upload.Sent(to))
+        if not sent.is_complete:
+            why = "; ".join(upload.grouped(sent.failed)).strip() or f"{folder / part} holds none"
+            raise DemoError(f"The sample images were not all uploaded to {to.uri}: {why}.")
+        count += sent.images
+    return count
 
 
 def sources(bucket: str, project: str) -> dict[str, Any]:
     """The execution input that trains and tests on the uploaded samples."""
-    return {
-        part: {"folder": f"s3://{bucket}/images/{project}/{folder}/"}
-        for part, folder in (("training", "train"), ("testing", "test"))
-    }
+    return images.sources(f"s3://{bucket}/images/{project}/", split=True)
 
 
 def train(port: int, training: Stack, project: str, screen: Screen) -> dict[str, Any]:
@@ -166,7 +161,7 @@ def demo(place: cloud.Place, screen: Screen) -> None:
         with step("Starting the local cloud, building both stacks, writing the sample images"):
             builds = [pool.submit(build, environment, port) for environment in TEMPLATES]
             written = pool.submit(samples.write_digits)
-            cloud.up(place.port, place.base, place.wait_scale)
+            cloud.up(place.port, place.base, place.wait_scale, place.keep)
             folder = written.result()
             for built in builds:
                 built.result()
