@@ -134,10 +134,13 @@ def _attributes(checked: Checked, line: dict[str, Any]) -> list[tuple[float, flo
             valid += 1
             size = line[name]["image_size"][0]
             sizes.append((size["width"], size["height"]))
-            if line[name]["annotations"]:
-                _boxes(checked, name, line[name], line[name + METADATA]["class-map"])
-            else:
+            if not line[name]["annotations"]:
                 empty.append(name)
+            if min(sizes[-1]) < SIDE_MINIMUM or max(sizes[-1]) > SIDE_MAXIMUM:
+                says = f"{name} was drawn on {size['width']} x {size['height']} pixels"
+                checked.fault("ERROR_INVALID_IMAGE_DIMENSION", says, remove=True)
+            elif line[name]["annotations"]:
+                _boxes(checked, name, line[name], line[name + METADATA]["class-map"])
     if not valid:
         checked.fault("ERROR_NO_VALID_LABEL_ATTRIBUTES", f"it has {quoted(list(kinds))}", remove=True)
     elif len(checked.labels) > LABELS_PER_IMAGE:
@@ -261,10 +264,6 @@ def _label_length(checked: Checked, name: str, label: str) -> None:
 def _boxes(checked: Checked, name: str, value: dict[str, Any], classes: dict[str, str]) -> None:
     size, annotations = value["image_size"][0], value["annotations"]
     sides = (size["width"], size["height"])
-    if min(sides) < SIDE_MINIMUM or max(sides) > SIDE_MAXIMUM:
-        says = f"{name} was drawn on {sides[0]} x {sides[1]} pixels"
-        checked.fault("ERROR_INVALID_IMAGE_DIMENSION", says, remove=True)
-        return
     if len(annotations) > BOXES_PER_IMAGE:
         checked.fault("ERROR_TOO_MANY_BOUNDING_BOXES", f"{name} has {len(annotations)} boxes", remove=True)
         return

@@ -225,6 +225,12 @@ def test_a_bad_box_is_described():
     assert checked.removed
 
 
+def test_the_dimensions_are_checked_where_no_box_was_drawn_too():
+    checked = check_line(line(boxes(size=(63, 720)), label()))
+    assert codes(checked) == ["ERROR_INVALID_IMAGE_DIMENSION", "WARNING_NO_ATTRIBUTE_ANNOTATIONS"]
+    assert checked.removed
+
+
 def test_no_boxes_are_a_warning_of_the_line_or_of_the_attribute():
     assert check_line(line(boxes())).faults == [("WARNING_NO_ANNOTATIONS", "boxes has no annotations")]
     assert codes(check_line(line(boxes(), boxes(GOOD, attribute="more")))) == ["WARNING_NO_ATTRIBUTE_ANNOTATIONS"]
