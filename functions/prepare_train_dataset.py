@@ -13,11 +13,10 @@ from customlabels.clients import PATIENT
 from customlabels.datasets import Rows, branch, decide
 from customlabels.errors import DatasetRejected
 from customlabels.reading import Reader
-from customlabels.settings import Defaults, Settings
+from customlabels.settings import Settings
 from customlabels.sources import Location, Source
 
 settings = Settings.read()
-defaults = Defaults.read()
 reader = Reader(boto3.client("s3", config=PATIENT), boto3.client("rekognition", config=PATIENT))
 logger = Logger()
 
@@ -52,7 +51,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return branch(
         action,
         existing,
-        limit=defaults.dataset_limit,
+        limit=settings.dataset_limit,
         images=manifest.count,
         excluded=excluded,
         manifest=manifest.object,

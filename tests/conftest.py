@@ -14,10 +14,24 @@ settings.register_profile("shared", deadline=None, suppress_health_check=[Health
 settings.load_profile("shared")
 
 
+# In seconds of the test cloud's clock, which a Wait state advances without sleeping: each takes some looks.
+TIMES = Settings(
+    workers=0,
+    detection_workers=0,
+    project_seconds=3,
+    dataset_seconds=10,
+    update_seconds=20,
+    training_minimum_seconds=120,
+    start_seconds=60,
+    stop_seconds=30,
+    delete_seconds=10,
+)
+
+
 @pytest.fixture
 def stack() -> Iterator[Stack]:
     """The training stack on a test cloud of its own, empty."""
-    with deployed(Settings(workers=0)) as opened:
+    with deployed(TIMES) as opened:
         yield opened
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 from local import moto
 from local.rekognition.settings import Settings
@@ -94,6 +95,13 @@ def _functions() -> dict[str, str]:
     }
 
 
+def start(module: str, variables: dict[str, str]) -> ModuleType:
+    """A function's module as a cold start imports it: anew, with its own variables."""
+    sys.modules.pop(module, None)  # its clients belong to an earlier test's cloud
+    with patch.dict(os.environ, variables):
+        return importlib.import_module(module)
+
+
 @contextlib.contextmanager
 def deployed(settings: Settings) -> Iterator[Stack]:
     """The stack on a test cloud of its own, with the environment that the template gives its functions."""
@@ -116,10 +124,8 @@ def deployed(settings: Settings) -> Iterator[Stack]:
             found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
             return [json.loads(message["Body"]) for message in found]
 
-        os.environ.update(environment(TEMPLATE, {"DataBucket": BUCKET, "StateTable": TABLE}))
         for name, module in _functions().items():
-            sys.modules.pop(module, None)  # its clients belong to an earlier test's cloud
-            modules[name] = importlib.import_module(module)
+            modules[name] = start(module, environment(TEMPLATE, name, {"DataBucket": BUCKET, "StateTable": TABLE}))
         arns = {f"{name}Arn": arn for name, arn in cloud.functions.items()}
         values = {**arns, "TopicArn": topic, "Partition": "aws"}
         import boto3

@@ -43,15 +43,15 @@ def defaults(name: str) -> dict[str, str]:
     return {key: str(of["Default"]) for key, of in source(name)["Parameters"].items() if "Default" in of}
 
 
-def environment(name: str, resources: dict[str, str]) -> dict[str, str]:
-    """The variables of all functions of a template together, with `resources` for what is deployed."""
+def environment(name: str, function: str, resources: dict[str, str]) -> dict[str, str]:
+    """The variables that a template gives a function, and no others; `resources` says what is deployed."""
     template = source(name)
     known = {**defaults(name), "AWS::StackName": "custom-labels", **resources}
-    functions = [
-        of["Properties"] for of in template["Resources"].values() if "Handler" in of.get("Properties", {})
-    ]
     variables: dict[str, str] = {}
-    for properties in (template.get("Globals", {}).get("Function", {}), *functions):
+    for properties in (
+        template.get("Globals", {}).get("Function", {}),
+        template["Resources"][function]["Properties"],
+    ):
         for key, value in properties.get("Environment", {}).get("Variables", {}).items():
             variables[key] = known[value["Ref"]] if isinstance(value, dict) else value
     return variables

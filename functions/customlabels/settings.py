@@ -12,7 +12,9 @@ class Settings:
     project: str
     data_bucket: str
     state_table: str
-    model_start_limit: int  # seconds until a model that is STARTING is given up
+    dataset_limit: int  # seconds until a dataset operation is given up
+    training_limit: int  # seconds until a training is given up
+    model_start_limit: int  # seconds until a model that is STARTING or STOPPING is given up
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -21,6 +23,8 @@ class Settings:
             project=environment["PROJECT"],
             data_bucket=environment["DATA_BUCKET"],
             state_table=environment["STATE_TABLE"],
+            dataset_limit=int(environment["DATASET_HOURS"]) * 3600,
+            training_limit=int(environment["TRAINING_HOURS"]) * 3600,
             model_start_limit=int(environment["MODEL_START_MINUTES"]) * 60,
         )
 
@@ -47,8 +51,6 @@ class Defaults:
     gate: dict[str, str | float | int]
     min_units: int
     max_units: int
-    training_limit: int  # seconds until a training is given up
-    dataset_limit: int  # seconds until a dataset operation is given up
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Defaults":
@@ -64,6 +66,4 @@ class Defaults:
             },
             min_units=int(environment["MIN_UNITS"]),
             max_units=int(environment["MAX_UNITS"]),
-            training_limit=int(environment["TRAINING_HOURS"]) * 3600,
-            dataset_limit=int(environment["DATASET_HOURS"]) * 3600,
         )

@@ -3,15 +3,13 @@ from customlabels.errors import InvalidInput
 from customlabels.inputs import project_of, resolve
 from customlabels.settings import Defaults, Settings
 
-SETTINGS = Settings("parts", "data", "state", 3600)
+SETTINGS = Settings("parts", "data", "state", 10800, 108000, 3600)
 DEFAULTS = Defaults(
     "images/{project}/train/",
     "auto",
     {"metric": "f1", "minimum": 0.85, "perLabelMinimum": 0.0, "minimumTestImages": 1},
     1,
     1,
-    108000,
-    10800,
 )
 
 
@@ -88,7 +86,7 @@ def test_a_bad_value_is_named_with_what_is_accepted(given, said):
 
 
 def test_a_bad_default_names_its_parameter():
-    bad = Defaults("s3://No_Bucket/x", "auto", DEFAULTS.gate, 1, 1, 1, 1)
+    bad = Defaults("s3://No_Bucket/x", "auto", DEFAULTS.gate, 1, 1)
     with pytest.raises(InvalidInput, match="the parameter TrainingSource is 's3://No_Bucket/x'"):
         resolve({}, SETTINGS, bad)
 

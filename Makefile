@@ -1,0 +1,55 @@
+# Everything runs in .venv, which the first target makes and requirements-dev.txt keeps up to date.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.installed
+TEMPLATES := template.yaml inference.yaml
+
+export SAM_CLI_TELEMETRY := 0
+# sam validate asks for a region, though it calls nothing.
+lint: export AWS_DEFAULT_REGION := us-east-1
+
+.PHONY: help demo up down test lint bench
+.DEFAULT_GOAL := help
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  LOCAL_CLOUD_PORT=4600 make demo takes another port; PYTHON=python3.12 another Python."
+
+demo: $(READY) ## Deploy both stacks on this machine, train a model, and ask it about an image
+	@$(BIN)/python -m local.demo
+
+up: $(READY) ## Start the local cloud
+	@$(BIN)/python -m local.cloud up
+
+down: $(READY) ## Stop the local cloud
+	@$(BIN)/python -m local.cloud down
+
+test: lint ## Run every check and every test
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+lint: $(READY) ## Check formatting, types and templates
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	@for template in $(TEMPLATES); do \
+		echo "$(BIN)/sam validate --lint --template-file $$template" && \
+		$(BIN)/sam validate --lint --template-file $$template || exit 1; \
+	done
+	$(BIN)/cfn-lint $(TEMPLATES)
+
+bench: $(READY) ## Run the benchmarks
+	@if [ -d bench ]; then $(BIN)/python -m bench; else \
+		echo "There are no benchmarks yet: the folder bench/ does not exist."; \
+	fi
+
+$(READY): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is missing or older than Python 3.11: install a newer one, or name it: make PYTHON=python3.12" >&2; \
+		exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments: on Debian and Ubuntu, sudo apt install python3-venv" >&2; \
+		exit 1; }
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@echo "Installing what requirements-dev.txt lists into .venv; the first time takes a minute or two ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $(READY)

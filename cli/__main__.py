@@ -1,0 +1,193 @@
+"""The commands: `python -m cli --help`."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from cli import models, run, watch
+from cli.errors import CommandError, explain
+from cli.screen import Screen
+from cli.stack import Cloud, Stack, configured_name, connect, find
+
+app = typer.Typer(
+    help=(
+        "Train, promote, start and stop Custom Labels models. "
+        "Exit codes: 0 done, 1 it failed, 2 it could not begin, 130 interrupted."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ProjectOption = Annotated[
+    str | None, typer.Option("--project", help="The project; the stack's default when left out.")
+]
+StackOption = Annotated[
+    str | None, typer.Option("--stack", help="The training stack; samconfig.toml's when left out.")
+]
+LocalOption = Annotated[bool, typer.Option("--local", help="The local cloud (`make up`) instead of AWS.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, progress on stderr.")]
+LimitOption = Annotated[int, typer.Option("--timeout", min=1, help="Minutes to wait at most.")]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What every command works with."""
+
+    cloud: Cloud
+    stack: Stack
+    project: str
+    screen: Screen
+
+
+@contextmanager
+def _desk(project: str | None, stack: str | None, local: bool, machine: bool) -> Iterator[Desk]:
+    """Everything a command needs; any error it meets becomes a sentence and an exit code."""
+    screen = Screen(machine)
+    cloud = None
+    try:
+        cloud = connect(local, f" --stack {stack}" if stack else "")
+        found = find(cloud, stack or configured_name("default"))
+        yield Desk(cloud, found, found.project(project), screen)
+    except CommandError as problem:
+        screen.error(str(problem))
+        raise typer.Exit(problem.exit_code) from None
+    except (ClientError, BotoCoreError, HTTPClientError) as error:
+        screen.error(explain(error, cloud.endpoint if cloud else None))
+        raise typer.Exit(CommandError.exit_code) from None
+
+
+def _watch_to_end(desk: Desk, execution_arn: str, project: str) -> None:
+    try:
+        execution = watch.follow(desk.cloud, execution_arn, project, desk.screen)
+    except KeyboardInterrupt:
+        at = f"AWS_ENDPOINT_URL={desk.cloud.endpoint} " if desk.cloud.endpoint else ""
+        desk.screen.error(
+            "No longer watching; the execution goes on. "
+            f"Watch again: `python -m cli watch {execution_arn}{desk.cloud.flag}`; "
+            f"stop it: `{at}aws stepfunctions stop-execution --execution-arn {execution_arn}`."
+        )
+        raise typer.Exit(130) from None
+    ended = watch.result(execution)
+    watch.show_result(ended, desk.screen)
+    desk.screen.result(ended)
+    if ended["status"] != "SUCCEEDED":
+        raise typer.Exit(1)
+
+
+@app.command("run")
+def run_command(
+    given: Annotated[
+        str | None, typer.Option("--input", help="The execution's input: JSON, or a JSON file's path.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The execution's name, and the version's.")] = None,
+    training: Annotated[
+        str | None, typer.Option("--training", help="s3://… folder or manifest, or a dataset's ARN.")
+    ] = None,
+    testing: Annotated[str | None, typer.Option("--testing", help="The same, or auto for a split.")] = None,
+    minimum: Annotated[
+        float | None, typer.Option("--minimum", min=0, max=1, help="The least F1 that is promoted.")
+    ] = None,
+    no_watch: Annotated[bool, typer.Option("--no-watch", help="Start and return at once.")] = False,
+    project: ProjectOption = None,
+    stack: StackOption = None,
+    local: LocalOption = False,
+    machine: JsonOption = False,
+) -> None:
+    """Start a training run and watch it to its end."""
+    with _desk(project, stack, local, machine) as desk:
+        made = run.request(run.read_input(given), project, training, testing, minimum)
+        about = str(made.get("project") or desk.project)
+        note = run.billing_note(made, about, desk.cloud.endpoint)
+        if note:
+            desk.screen.line(note, style="yellow")
+        execution_name = name or run.default_name(datetime.now(UTC))
+        arn = run.start(desk.cloud, desk.stack.output("StateMachineArn"), execution_name, made)
+        desk.screen.line(f"Started {arn}")
+        if no_watch:
+            desk.screen.result({"executionArn": arn, "status": "RUNNING"})
+            return
+        _watch_to_end(desk, arn, about)
+
+
+@app.command("watch")
+def watch_command(
+    execution_arn: Annotated[str | None, typer.Argument(help="The execution; the newest when left out.")] = None,
+    project: ProjectOption = None,
+    stack: StackOption = None,
+    local: LocalOption = False,
+    machine: JsonOption = False,
+) -> None:
+    """Watch an execution to its end; Ctrl-C stops watching, not the execution."""
+    with _desk(project, stack, local, machine) as desk:
+        arn = execution_arn or watch.newest(desk.cloud, desk.stack.output("StateMachineArn"))
+        asked = watch.asked_project(watch.describe(desk.cloud, arn))
+        _watch_to_end(desk, arn, asked or desk.project)
+
+
+@app.command("status")
+def status_command(
+    project: ProjectOption = None,
+    stack: StackOption = None,
+    local: LocalOption = False,
+    machine: JsonOption = False,
+) -> None:
+    """Show the live model, the versions, what bills, and the last executions."""
+    with _desk(project, stack, local, machine) as desk:
+        found = models.status(desk.cloud, desk.stack, desk.project)
+        models.show_status(found, desk.cloud, desk.screen)
+        desk.screen.result(found)
+
+
+@app.command("start")
+def start_command(
+    version: Annotated[str | None, typer.Argument(help="A version; the live one when left out.")] = None,
+    units: Annotated[
+        int | None, typer.Option("--units", min=1, help="Inference units; as last time when left out.")
+    ] = None,
+    timeout: LimitOption = 30,
+    project: ProjectOption = None,
+    stack: StackOption = None,
+    local: LocalOption = False,
+    machine: JsonOption = False,
+) -> None:
+    """Start a model by hand and wait until it runs; on AWS it then bills by the hour."""
+    with _desk(project, stack, local, machine) as desk:
+        live = models.live_item(desk.cloud, desk.stack.output("StateTableName"), desk.project)
+        chosen = models.to_start(models.versions(desk.cloud, desk.project), version, live)
+        running = models.start(desk.cloud, chosen, units, timeout * 60, desk.screen)
+        if desk.cloud.endpoint is None:
+            desk.screen.line(
+                f"{running.name} bills by the hour until "
+                f"`python -m cli stop {running.name} --project {desk.project}{desk.cloud.flag}`.",
+                style="yellow",
+            )
+        desk.screen.result({"version": running.name, "status": running.status})
+
+
+@app.command("stop")
+def stop_command(
+    version: Annotated[str | None, typer.Argument(help="A version; every running one when left out.")] = None,
+    timeout: LimitOption = 30,
+    project: ProjectOption = None,
+    stack: StackOption = None,
+    local: LocalOption = False,
+    machine: JsonOption = False,
+) -> None:
+    """Stop models by hand and wait until they have stopped."""
+    with _desk(project, stack, local, machine) as desk:
+        chosen = models.to_stop(models.versions(desk.cloud, desk.project), version)
+        stopped = models.stop(desk.cloud, chosen, timeout * 60, desk.screen) if chosen else []
+        if not stopped:
+            desk.screen.line(f"No version of {desk.project} is running: nothing to stop.")
+        desk.screen.result([{"version": one.name, "status": one.status} for one in stopped])
+
+
+if __name__ == "__main__":
+    sys.exit(app())

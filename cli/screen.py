@@ -1,0 +1,80 @@
+"""What the operator sees: lines, one live line, tables; or with --json one JSON value on stdout."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+
+_SECONDS_BETWEEN_LINES = 30  # of progress where there is no terminal to redraw
+
+
+class Screen:
+    """Text goes to stdout; with `machine` it goes to stderr, and stdout holds only the JSON result."""
+
+    def __init__(self, machine: bool = False) -> None:
+        self.machine = machine
+        self._console = Console(stderr=machine, highlight=False, markup=False, emoji=False)
+        self._errors = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._status: Status | None = None
+        self._last_progress = time.monotonic()
+
+    def line(self, text: str = "", style: str | None = None) -> None:
+        """Print a line; long ones are left whole, so that an ARN or a command can be copied."""
+        self._console.print(text, style=style, soft_wrap=True)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print rows under a title; columns after the first that hold numbers are right-aligned."""
+        table = Table(title=title, title_justify="left", box=None, pad_edge=False, title_style="bold")
+        for index, column in enumerate(columns):
+            numeric = index > 0 and all(_is_number(row[index]) for row in rows)
+            # A label may have 255 characters: the first column gives way and folds, nothing is cut off.
+            table.add_column(column, justify="right" if numeric else "left", no_wrap=index > 0, overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        self._console.print(table)
+
+    def error(self, text: str) -> None:
+        """Print what went wrong on stderr; with `machine` also as `{"error": …}` on stdout."""
+        self._errors.print(text, style="red", soft_wrap=True)
+        if self.machine:
+            self.result({"error": text})
+
+    def result(self, value: Any) -> None:
+        """Print the JSON result, with `machine` only: people have read it already."""
+        if self.machine:
+            sys.stdout.write(json.dumps(value, indent=2, default=_plain) + "\n")
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """While inside, `progress` redraws one line at the bottom of the terminal."""
+        self._last_progress = time.monotonic()
+        with self._console.status("") as status:
+            self._status = status
+            try:
+                yield
+            finally:
+                self._status = None
+
+    def progress(self, text: str) -> None:
+        """Say what goes on: the live line on a terminal, elsewhere a line every 30 s."""
+        if self._console.is_terminal:
+            if self._status:
+                self._status.update(text)
+        elif time.monotonic() - self._last_progress >= _SECONDS_BETWEEN_LINES:
+            self._last_progress = time.monotonic()
+            self.line(f"… {text}")
+
+
+def _is_number(text: str) -> bool:
+    return text in ("", "-") or text.replace(".", "", 1).isdigit()
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,71 @@
+"""What the local cloud uses of ministack that is no public interface: pinned, and checked at each start."""
+
+import importlib
+import importlib.metadata
+from typing import Any
+
+VERSION = "1.5.33"
+NAMES = {
+    "app": ("SERVICE_REGISTRY", "SERVICE_HANDLERS", "_loaded_modules", "main"),
+    "core.concurrency": ("run_reentrant",),
+    "core.lambda_runtime": ("_PYTHON_WORKER_SCRIPT", "Worker"),
+    "core.responses": ("get_account_id", "get_region", "now_iso"),
+    "core.router": ("SERVICE_PATTERNS",),
+    "services.apigateway_v1": ("_import_rest_api", "_put_gateway_response"),
+    "services.lambda_svc": ("_execute_function_warm",),
+    "services.stepfunctions": (
+        "_AWS_SDK_SERVICE_MAP",
+        "_AWS_SDK_ERROR_PREFIX",
+        "_ExecutionError",
+        "_add_event",
+        "_apply_input_path",
+        "_apply_output_path",
+        "_dispatch_aws_sdk_json",
+        "_emit_execution_status_event",
+        "_error_matches",
+        "_evaluate_rule",
+        "_execute_choice",
+        "_execute_map",
+        "_execute_parallel",
+        "_execute_pass",
+        "_execute_task",
+        "_execute_wait",
+        "_executions",
+        "_fail_execution",
+        "_fail_state_error",
+        "_parse_jsonpath_tokens",
+        "_run_execution",
+        "_run_parallel_branches",
+        "_run_sub_machine",
+        "_state_machines",
+    ),
+}
+
+# What the worker of a Python function says of an exception, and what it has to say besides.
+RAISED = '"error": str(e), "trace": traceback.format_exc()}'
+NAMED = (
+    '"error": str(e), "trace": traceback.format_exc(), "error_type": type(e).__name__,'
+    ' "stack_trace": traceback.format_tb(e.__traceback__)[1:]}'
+)
+
+
+def module(name: str) -> Any:
+    """A module of ministack; imported late, since ministack reads the environment when it is imported."""
+    return importlib.import_module(f"ministack.{name}")
+
+
+def check() -> None:
+    """RuntimeError, in a sentence, unless the pinned version is installed and has every name used here."""
+    found = importlib.metadata.version("ministack")
+    if found != VERSION:
+        raise RuntimeError(f"The local cloud needs ministack {VERSION}, and {found} is installed.")
+    missing = [
+        f"ministack.{name}.{attribute}"
+        for name, attributes in NAMES.items()
+        for attribute in attributes
+        if not hasattr(module(name), attribute)
+    ]
+    if RAISED not in module("core.lambda_runtime")._PYTHON_WORKER_SCRIPT:
+        missing.append("the line that reports an exception in ministack.core.lambda_runtime")
+    if missing:
+        raise RuntimeError(f"ministack {found} lacks what the local cloud builds on: {', '.join(missing)}.")

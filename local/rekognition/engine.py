@@ -1,0 +1,161 @@
+"""What the operations work with: settings, time, S3, workers, faults, and the resources under one lock."""
+
+import logging
+import shutil
+import sqlite3
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local.rekognition.errors import ProvisionedThroughputExceeded
+from local.rekognition.faults import Faults
+from local.rekognition.resources import Outcome, Space, Version
+from local.rekognition.settings import Settings
+from local.rekognition.store import Store
+from local.rekognition.workers import Workers, completed
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Everything that is shared by the calls of one service."""
+
+    def __init__(
+        self, settings: Settings, s3: "Callable[[], S3Client]", state_dir: Path, clock: Callable[[], float]
+    ) -> None:
+        self.settings, self.clock, self.faults = settings, clock, Faults()
+        self.features_file = state_dir / "features.sqlite"
+        self.models_dir = state_dir / "models" / uuid.uuid4().hex
+        self.models_dir.mkdir(parents=True)
+        _prepare_store(self.features_file)
+        self.training = Workers(settings.workers)
+        self.detection = Workers(settings.detection_workers if settings.workers else 0)
+        self._make_s3, self._s3_lock = s3, threading.Lock()
+        self._s3: S3Client | None = None
+        self._lock = threading.RLock()
+        self._spaces: dict[tuple[str, str], Space] = {}
+        self._last_millisecond = 0
+        self._recent: dict[tuple[str, ...], deque[float]] = {}
+        self._threads: ThreadPoolExecutor | None = None
+
+    @property
+    def s3(self) -> "S3Client":
+        """The client for manifests, images and outputs, made when first needed."""
+        with self._s3_lock:
+            if self._s3 is None:
+                self._s3 = self._make_s3()
+            return self._s3
+
+    @contextmanager
+    def space(self, account: str, region: str) -> Iterator[Space]:
+        """The resources of an account, with every change applied that is due; others wait meanwhile."""
+        with self._lock:
+            space = self._spaces.setdefault((account, region), Space(account, region))
+            self._settle(space)
+            yield space
+
+    @contextmanager
+    def spaces(self) -> Iterator[list[Space]]:
+        """The resources of every account, for what reaches across accounts."""
+        with self._lock:
+            for space in self._spaces.values():
+                self._settle(space)
+            yield list(self._spaces.values())
+
+    def _settle(self, space: Space) -> None:
+        gone = {version.training.model for version in space.settle(self.clock()) if version.training}
+        if not gone:
+            return
+        every = [version for one in self._spaces.values() for version in one.versions()]
+        gone -= {version.training.model for version in every if version.training}  # copies share the file
+        for model in gone:
+            if model is not None:
+                Path(model).unlink(missing_ok=True)
+
+    def millisecond(self) -> int:
+        """Now in epoch milliseconds, never the same twice: ARNs end in it."""
+        with self._lock:
+            self._last_millisecond = max(self._last_millisecond + 1, int(self.clock() * 1000))
+            return self._last_millisecond
+
+    def submit(self, work: Callable[[], Outcome]) -> "Future[Outcome]":
+        """Run `work` in a thread (without workers: now); an exception of it is logged and kept."""
+
+        def logged() -> Outcome:
+            try:
+                return work()
+            except Exception:
+                log.exception("background work failed")
+                raise
+
+        if self.settings.workers == 0:
+            return completed(logged)
+        with self._lock:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(8, thread_name_prefix="custom-labels")
+            return self._threads.submit(logged)
+
+    def throttle(self, account: str, region: str, operation: str, per_second: float) -> None:
+        """ProvisionedThroughputExceeded for a call above `per_second` within one second; 0 is unlimited."""
+        if per_second <= 0:
+            return
+        now = self.clock()
+        with self._lock:
+            calls = self._recent.setdefault((account, region, operation), deque())
+            while calls and calls[0] <= now - 1:
+                calls.popleft()
+            if len(calls) >= per_second:
+                raise ProvisionedThroughputExceeded()
+            calls.append(now)
+
+    def close(self) -> None:
+        """End processes and threads, and remove the models, which nobody can reach any more."""
+        self.training.close()
+        self.detection.close()
+        if self._threads is not None:
+            self._threads.shutdown(wait=True, cancel_futures=True)
+        shutil.rmtree(self.models_dir, ignore_errors=True)
+
+
+def _prepare_store(file: Path) -> None:
+    """Make the cache's file before several processes could; one that is broken is only a cache, and made anew."""
+    try:
+        Store(file, 0).close()
+    except sqlite3.DatabaseError:
+        log.warning("the cache of features is broken, and is made anew: %s", file)
+        file.unlink()
+        Store(file, 0).close()
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: who calls, and what it works with."""
+
+    engine: Engine
+    account: str
+    region: str
+
+    @contextmanager
+    def space(self) -> Iterator[Space]:
+        with self.engine.space(self.account, self.region) as space:
+            yield space
+
+    @property
+    def settings(self) -> Settings:
+        return self.engine.settings
+
+    def now(self) -> float:
+        return self.engine.clock()
+
+
+Operation = Callable[[Call, dict[str, Any]], dict[str, Any]]
+__all__ = ["Call", "Engine", "Operation", "Version"]

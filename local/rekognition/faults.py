@@ -1,0 +1,86 @@
+"""A plan of faults, so that tests can see what a caller does when the service fails."""
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+from local.rekognition.errors import ServiceError, by_code
+
+Effect = Literal["before", "after"]
+
+
+@dataclass
+class _Fault:
+    operation: str
+    error: str
+    call: int | None
+    effect: Effect
+    message: str | None
+    seen: int = 0
+
+
+class Faults:
+    """Faults that are due: of calls, and of what goes on after a call. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.clear()
+
+    def add(
+        self,
+        operation: str,
+        error: str,
+        *,
+        call: int | None = 1,
+        effect: Effect = "before",
+        message: str | None = None,
+    ) -> None:
+        """Make the `call`-th call of `operation` from now on (None: every call) answer `error`.
+
+        "before": nothing happened; "after": the operation took effect and then answered the error.
+        """
+        by_code(error)
+        if effect not in ("before", "after"):
+            raise ValueError(f"effect is 'before' or 'after', not {effect!r}")
+        with self._lock:
+            self._calls.append(_Fault(operation, error, call, effect, message))
+
+    def training(self, message: str) -> None:
+        """Let the next training end TRAINING_FAILED with `message`."""
+        with self._lock:
+            self._later["training"].append(message)
+
+    def dataset(self, message: str) -> None:
+        """Let the next dataset creation end CREATE_FAILED, CLIENT_ERROR, with `message`."""
+        with self._lock:
+            self._later["dataset"].append(message)
+
+    def start(self, message: str) -> None:
+        """Let the next start of a model end FAILED with `message`."""
+        with self._lock:
+            self._later["start"].append(message)
+
+    def clear(self) -> None:
+        """Forget the plan."""
+        with self._lock:
+            self._calls: list[_Fault] = []
+            self._later: dict[str, deque[str]] = {"training": deque(), "dataset": deque(), "start": deque()}
+
+    def due(self, operation: str) -> tuple[ServiceError, Effect] | None:
+        """Count one call of `operation`; the error that it must answer, and whether before or after its effect."""
+        with self._lock:
+            hit: _Fault | None = None
+            for fault in [one for one in self._calls if one.operation == operation]:
+                fault.seen += 1
+                if fault.call is None:
+                    hit = hit or fault
+                elif fault.seen == fault.call:
+                    self._calls.remove(fault)
+                    hit = hit or fault
+            return (by_code(hit.error, hit.message), hit.effect) if hit else None
+
+    def next(self, what: Literal["training", "dataset", "start"]) -> str | None:
+        """The message with which the next `what` must fail, or None."""
+        with self._lock:
+            return self._later[what].popleft() if self._later[what] else None

@@ -1,0 +1,117 @@
+"""The whole path on the local cloud: sam build, sam deploy of both stacks, executions, HTTP."""
+
+import base64
+import json
+import time
+
+import pytest
+
+from cli.screen import Screen
+from local import demo, samples
+from tests.templates import ROOT, source
+
+LARGEST = 15 * 1024 * 1024  # bytes unzipped; Lambda's limit is 250 MB, a cold start notices far less
+
+
+def wait_until(holds, seconds=60.0):
+    """Wait until `holds()` is true; the assertion shows its last value."""
+    deadline = time.monotonic() + seconds
+    while not (value := holds()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert value
+
+
+@pytest.fixture(scope="module")
+def trained(deployed):
+    """The outcome of a first run on the digits."""
+    outcome = demo.train(deployed.port, deployed.training, deployed.project, Screen())
+    assert outcome["status"] == "SUCCEEDED", outcome
+    return outcome["output"]
+
+
+def test_a_model_is_trained_gated_and_live(deployed, trained):
+    assert trained["metrics"]["f1"] >= 0.9
+    assert trained["verdict"]["accepted"] is True
+    assert deployed.versions()[trained["version"]] == "RUNNING"
+    assert deployed.live() == trained["version"]
+
+
+@pytest.mark.parametrize("label", ["0", "4", "7"])
+def test_the_api_predicts_an_image_that_was_never_seen(deployed, trained, label):
+    status, body, _ = deployed.ask("/predictions", samples.unseen(deployed.samples, label).read_bytes())
+    assert status == 200
+    assert body["Predictions"][0]["Name"] == label
+    assert body["Model"] == deployed.live()
+
+
+def test_json_and_plain_base64_are_the_same_question(deployed, trained):
+    image = samples.unseen(deployed.samples, "3").read_bytes()
+    text = base64.b64encode(image)
+    binary = deployed.ask("/predictions", image)[1]
+    assert deployed.ask("/predictions", text, "text/plain")[1] == binary
+    everything = json.dumps({"image": text.decode(), "minConfidence": 0, "maxResults": 10}).encode()
+    assert len(deployed.ask("/predictions", everything, "application/json")[1]["Predictions"]) == 10
+
+
+def test_refusals_are_json_with_a_code_and_a_sentence(deployed, trained):
+    image = samples.unseen(deployed.samples, "3").read_bytes()
+    for expected, answer in {
+        (403, "Forbidden"): deployed.ask("/predictions", image, key="wrong"),
+        (404, "NotFound"): deployed.ask("/nothing", image),
+        (400, "InvalidImage"): deployed.ask("/predictions", b"GIF89a" + bytes(100)),
+        (400, "InvalidBase64"): deployed.ask("/predictions", b"%%%", "text/plain"),
+        (413, "ImageTooLarge"): deployed.ask("/predictions", image + bytes(4 * 1024 * 1024)),
+        (415, "UnsupportedMediaType"): deployed.ask("/predictions", image, "image/gif"),
+        (422, "InvalidField"): deployed.ask("/predictions", b'{"picture": ""}', "application/json"),
+    }.items():
+        status, body, _ = answer
+        assert (status, body["code"]) == expected, body
+        assert body["message"].endswith(".")
+
+
+def test_a_second_run_replaces_the_first(deployed, trained):
+    outcome = demo.train(deployed.port, deployed.training, deployed.project, Screen())
+    assert outcome["status"] == "SUCCEEDED", outcome
+    second = outcome["output"]["version"]
+    assert [name for name, status in deployed.versions().items() if status == "RUNNING"] == [second]
+    assert deployed.live() == second
+    assert outcome["output"]["previous"].split("/")[3] == trained["version"]
+
+
+def test_a_refused_model_ends_the_execution_as_failed(deployed, trained):
+    live = deployed.live()
+    arn = deployed.start("too-strict", {"gate": {"minimum": 0.9999, "minimumTestImages": 10_000}})
+    steps = deployed.cloud.client("stepfunctions")
+    wait_until(lambda: steps.describe_execution(executionArn=arn)["status"] != "RUNNING")
+    ended = steps.describe_execution(executionArn=arn)
+    assert (ended["status"], ended["error"]) == ("FAILED", "ModelRejected")
+    assert "The gate refused version too-strict" in ended["cause"]
+    assert deployed.live() == live
+    assert [name for name, status in deployed.versions().items() if status == "RUNNING"] == [live]
+
+
+def test_a_run_that_is_stopped_is_cleaned_up_by_the_rule(deployed, trained):
+    project = f"{deployed.project}-stopped"
+    arn = deployed.start(
+        "stopped",
+        {"project": project, "gate": {"minimum": 0.0}, **demo.sources(deployed.bucket, deployed.project)},
+    )
+    steps = deployed.cloud.client("stepfunctions")
+    wait_until(lambda: deployed.versions(project).get("stopped") in ("STARTING", "RUNNING"))
+    steps.stop_execution(executionArn=arn)
+    wait_until(lambda: deployed.versions(project)["stopped"] == "STOPPED")
+    assert deployed.live(project) is None
+
+
+def test_each_built_package_is_small_and_holds_only_what_ships(deployed):
+    for environment, template in demo.TEMPLATES.items():
+        functions = [
+            name for name, of in source(template)["Resources"].items() if of["Type"] == "AWS::Serverless::Function"
+        ]
+        for name in functions:
+            package = demo.LOCAL / "build" / environment / "build" / name
+            files = [file for file in package.rglob("*") if file.is_file()]
+            assert sum(file.stat().st_size for file in files) < LARGEST
+            top = {file.relative_to(package).parts[0] for file in files}
+            assert {path.name for path in (ROOT / "functions").glob("*.py")} <= top
+            assert not top & {"local", "cli", "tests", "boto3", "botocore"}

@@ -1,0 +1,340 @@
+"""The operator's command as a whole, on the test cloud: what it says, its JSON, and its exit codes."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import pytest
+from botocore.exceptions import ClientError
+from typer.testing import CliRunner, Result
+
+from cli import models, stack, watch
+from cli.__main__ import app
+from cli.errors import FailedError, explain
+from cli.screen import Screen
+from local import cloud as local_cloud
+from local import moto
+from local.rekognition.settings import Settings
+from tests.images import LABELS, picture
+
+OUTPUT = {
+    "outcome": "promoted",
+    "project": "custom-labels-parts",
+    "version": "run-1",
+    "verdict": {"accepted": True, "metric": "f1", "value": 0.93, "minimum": 0.85, "reasons": []},
+    "metrics": {"worstLabels": [{"label": "bolt", "f1": 0.85, "precision": 0.9, "recall": 0.81}]},
+    "report": None,
+    "previous": None,
+}
+MACHINE = {
+    "StartAt": "Plan",
+    "States": {
+        "Plan": {"Type": "Pass", "Next": "Which?"},
+        "Which?": {
+            "Type": "Choice",
+            "Choices": [
+                {"Variable": "$.force", "IsPresent": True, "Next": "Rejected"},
+                {"Variable": "$.keepVersions", "IsPresent": True, "Next": "Long"},
+            ],
+            "Default": "Both",
+        },
+        "Rejected": {"Type": "Fail", "Error": "ModelRejected", "Cause": "F1 0.5 is below 0.85."},
+        "Long": {"Type": "Wait", "Seconds": 600, "Next": "Both"},
+        "Both": {
+            "Type": "Parallel",
+            "Branches": [
+                {"StartAt": name, "States": {name: {"Type": "Pass", "End": True}}} for name in ("Left", "Right")
+            ],
+            "Next": "Done",
+        },
+        "Done": {"Type": "Pass", "Result": OUTPUT, "End": True},
+    },
+}
+TEMPLATE = {
+    # moto's CloudFormation makes state machines that moto's interpreter does not know: this one is made before.
+    "Parameters": {"Project": {"Type": "String", "Default": "custom-labels"}, "MachineArn": {"Type": "String"}},
+    "Resources": {
+        "Bucket": {"Type": "AWS::S3::Bucket"},
+        "Table": {
+            "Type": "AWS::DynamoDB::Table",
+            "Properties": {
+                "BillingMode": "PAY_PER_REQUEST",
+                "AttributeDefinitions": [
+                    {"AttributeName": "project", "AttributeType": "S"},
+                    {"AttributeName": "item", "AttributeType": "S"},
+                ],
+                "KeySchema": [
+                    {"AttributeName": "project", "KeyType": "HASH"},
+                    {"AttributeName": "item", "KeyType": "RANGE"},
+                ],
+            },
+        },
+    },
+    "Outputs": {
+        "StateMachineArn": {"Value": {"Ref": "MachineArn"}},
+        "DataBucketName": {"Value": {"Ref": "Bucket"}},
+        "StateTableName": {"Value": {"Ref": "Table"}},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[moto.Cloud]:
+    with moto.cloud(Settings(workers=0), wait_scale=1.0) as cloud:
+        machine = cloud.client("stepfunctions").create_state_machine(
+            name="train", roleArn=cloud.role, definition=json.dumps(MACHINE)
+        )
+        cloud.client("cloudformation").create_stack(
+            StackName=stack.configured_name("default"),
+            TemplateBody=json.dumps(TEMPLATE),
+            Parameters=[{"ParameterKey": "MachineArn", "ParameterValue": machine["stateMachineArn"]}],
+        )
+        yield cloud
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.mark.usefixtures("deployed")
+def test_run_watches_to_the_end() -> None:
+    result = call("run", "--name", "first")
+    assert result.exit_code == 0, result.output
+    for expected in ("Plan", "· Left", "· Right", "SUCCEEDED", "promoted", "accepted: f1 0.930", "bolt"):
+        assert expected in result.stdout
+    assert "bills by the hour" not in result.stdout
+
+
+@pytest.mark.usefixtures("deployed")
+def test_json_holds_nothing_but_json() -> None:
+    result = call("run", "--name", "second", "--json", "--input", '{"dryRun": true}')
+    assert result.exit_code == 0
+    ended = json.loads(result.stdout)
+    assert (ended["status"], ended["output"]) == ("SUCCEEDED", OUTPUT)
+    assert "Plan" in result.stderr
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_failed_run_gives_error_and_cause() -> None:
+    result = call("run", "--input", '{"force": true}', "--name", "third")
+    assert result.exit_code == 1
+    assert "ModelRejected" in result.stdout
+    assert "F1 0.5 is below 0.85." in result.stdout
+    machine = call("watch", "--json")
+    assert machine.exit_code == 1
+    assert json.loads(machine.stdout)["error"] == "ModelRejected"
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_name_that_is_taken() -> None:
+    assert call("run", "--no-watch", "--name", "taken").exit_code == 0
+    result = call("run", "--no-watch", "--name", "taken", "--minimum", "0.5")
+    assert result.exit_code == 2
+    assert "'taken' exists already: give another --name" in result.stderr
+
+
+def test_leaving_does_not_stop_the_execution(deployed: moto.Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch, "time", SimpleNamespace(sleep=interrupt))
+    result = call("run", "--name", "long", "--input", '{"keepVersions": 3}')
+    assert result.exit_code == 130
+    assert "the execution goes on" in result.stderr
+    arn = result.stderr.partition("watch ")[2].partition("`")[0]
+    assert watch.describe(stack.connect(False), arn)["status"] == "RUNNING"
+    deployed.client("stepfunctions").stop_execution(executionArn=arn)
+    assert call("watch", arn).exit_code == 1
+
+
+@pytest.mark.usefixtures("deployed")
+def test_mistakes_are_told_in_a_sentence() -> None:
+    for arguments, code, said in (
+        (["run", "--input", "{"], 2, "--input is not JSON"),
+        (["run", "--training", "folder"], 2, "--training 'folder' is no source"),
+        (["run", "--minimum", "2"], 2, "--minimum"),
+        (["watch", "nothing"], 2, "'nothing' is no execution"),
+        (["status", "--stack", "absent"], 2, "There is no stack absent at http://127.0.0.1"),
+        (["start", "--project", "absent"], 2, "There is no project absent"),
+        (["stop", "--project", "absent"], 2, "There is no project absent"),
+        (["fly"], 2, "fly"),
+    ):
+        result = call(*arguments)
+        assert (result.exit_code, said in result.stderr) == (code, True), f"{arguments}: {result.stderr}"
+
+
+@pytest.mark.usefixtures("deployed")
+def test_an_error_is_json_too() -> None:
+    result = call("status", "--stack", "absent", "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["error"].startswith("There is no stack absent")
+
+
+@pytest.mark.usefixtures("deployed")
+def test_status_of_a_project_that_does_not_exist_yet() -> None:
+    result = call("status", "--project", "custom-labels-new")
+    assert result.exit_code == 0
+    assert "custom-labels-new does not exist yet" in result.stdout
+    found = json.loads(call("status", "--project", "custom-labels-new", "--json").stdout)
+    assert (found["exists"], found["live"], found["versions"], found["billing"]) == (False, None, [], [])
+
+
+PROJECT = TEMPLATE["Parameters"]["Project"]["Default"]
+
+
+@pytest.fixture(scope="module")
+def trained(deployed: moto.Cloud) -> moto.Cloud:
+    """The default project with version `one`, recorded as live, and `two`; neither has been started."""
+    found = stack.find(stack.connect(False), stack.configured_name("default"))
+    bucket, table = found.output("DataBucketName"), found.output("StateTableName")
+    rekognition = deployed.client("rekognition")
+    project = rekognition.create_project(ProjectName=PROJECT)["ProjectArn"]
+    for kind, numbers in (("TRAIN", range(6)), ("TEST", range(50, 52))):
+        manifest = {"S3Object": {"Bucket": bucket, "Name": put(deployed, bucket, kind, numbers)}}
+        dataset = rekognition.create_dataset(
+            ProjectArn=project, DatasetType=kind, DatasetSource={"GroundTruthManifest": manifest}
+        )["DatasetArn"]
+        until(lambda arn=dataset: dataset_status(deployed, arn) == "CREATE_COMPLETE")
+    arns = []
+    for name in ("one", "two"):
+        output = {"S3Bucket": bucket, "S3KeyPrefix": "out"}
+        made = rekognition.create_project_version(ProjectArn=project, VersionName=name, OutputConfig=output)
+        arns.append(made["ProjectVersionArn"])
+        until(lambda: set(versions(deployed).values()) == {"TRAINING_COMPLETED"})
+    item = {"project": PROJECT, "item": "live", "projectVersionArn": arns[0], "since": "2026-11-22T10:00:00Z"}
+    deployed.client("dynamodb").put_item(TableName=table, Item={key: {"S": value} for key, value in item.items()})
+    return deployed
+
+
+def put(cloud: moto.Cloud, bucket: str, folder: str, numbers: range) -> str:
+    """Upload pictures and a manifest of them; returns the manifest's key."""
+    s3, lines = cloud.client("s3"), []
+    for label in LABELS:
+        for number in numbers:
+            key = f"{folder}/{label}/{number}.png"
+            s3.put_object(Bucket=bucket, Key=key, Body=picture(label, number))
+            metadata = {
+                "class-name": label,
+                "confidence": 1,
+                "type": "groundtruth/image-classification",
+                "human-annotated": "yes",
+                "creation-date": "2026-11-22T10:00:00",
+                "job-name": "labels",
+            }
+            line = {"source-ref": f"s3://{bucket}/{key}", "label": 1, "label-metadata": metadata}
+            lines.append(json.dumps(line))
+    s3.put_object(Bucket=bucket, Key=f"{folder}.manifest", Body="\n".join(lines))
+    return f"{folder}.manifest"
+
+
+def dataset_status(cloud: moto.Cloud, arn: str) -> str:
+    return cloud.client("rekognition").describe_dataset(DatasetArn=arn)["DatasetDescription"]["Status"]
+
+
+def versions(cloud: moto.Cloud) -> dict[str, str]:
+    rekognition = cloud.client("rekognition")
+    (project,) = rekognition.describe_projects(ProjectNames=[PROJECT])["ProjectDescriptions"]
+    found = rekognition.describe_project_versions(ProjectArn=project["ProjectArn"])["ProjectVersionDescriptions"]
+    return {one["ProjectVersionArn"].split("/")[3]: one["Status"] for one in found}
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_starting_and_stopping_by_hand(trained: moto.Cloud) -> None:
+    live = call("start")
+    assert live.exit_code == 0, live.output
+    assert "version one STARTING" in live.stdout
+    assert versions(trained) == {"one": "RUNNING", "two": "TRAINING_COMPLETED"}
+    named = call("start", "two", "--units", "2", "--json")
+    assert json.loads(named.stdout) == {"version": "two", "status": "RUNNING"}
+    assert call("start", "two").exit_code == 0  # runs already
+
+    shown = call("status")
+    assert f"Live model of {PROJECT}: one (RUNNING)" in shown.stdout
+    found = json.loads(call("status", "--json").stdout)
+    assert sorted(found["billing"]) == ["one", "two"]
+    assert [(one["name"], one["live"], one["minUnits"]) for one in found["versions"]] == [
+        ("two", False, 2),
+        ("one", True, 1),
+    ]
+    assert all(one["f1"] > 0.5 for one in found["versions"])
+
+    assert call("stop", "two").exit_code == 0
+    assert versions(trained) == {"one": "RUNNING", "two": "STOPPED"}
+    assert json.loads(call("stop", "--json").stdout) == [{"version": "one", "status": "STOPPED"}]
+    assert "nothing to stop" in call("stop").stdout
+    assert "answers no requests: `python -m cli start" in call("status").stdout
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_version_that_does_not_exist() -> None:
+    for command in ("start", "stop"):
+        result = call(command, "three")
+        assert result.exit_code == 2
+        assert "There is no version 'three'; the newest that exist: two, one." in result.stderr
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_stop_that_takes_too_long() -> None:
+    cloud, screen = stack.connect(False), Screen()
+    chosen = models.versions(cloud, PROJECT)[:1]
+    models.start(cloud, chosen[0], None, 30, screen)
+    with pytest.raises(FailedError, match="Given up after 0:00:00"):
+        models.stop(cloud, chosen, 0, screen)
+    assert models.stop(cloud, chosen, 30, screen)[0].status == "STOPPED"
+
+
+def test_no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    result = call("status")
+    assert result.exit_code == 2
+    assert result.stderr == "Nothing answers at http://127.0.0.1:1: start the local cloud with `make up`.\n"
+
+
+def test_no_credentials_and_no_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in local_cloud.environment().items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    result = call("status")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("No AWS credentials were found: run `aws configure`")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    assert "No AWS region is set" in call("status").stderr
+
+
+def test_a_real_profile_does_not_matter_locally(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nowhere")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:2")
+    monkeypatch.setenv("LOCAL_CLOUD_PORT", "1")
+    result = call("status", "--local")
+    assert result.stderr == "Nothing answers at http://127.0.0.1:1: start the local cloud with `make up`.\n"
+    assert stack.connect(True).client("s3").meta.endpoint_url == "http://127.0.0.1:1"
+    assert "AWS_PROFILE must name a profile" in call("status").stderr
+    monkeypatch.setenv("LOCAL_CLOUD_PORT", "http")
+    assert call("status", "--local").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("ExpiredToken", "have expired"),
+        ("UnrecognizedClientException", "does not know these credentials"),
+        ("AccessDeniedException", "use credentials that may call DescribeStacks"),
+        ("Oddity", "DescribeStacks was refused with Oddity: No"),
+    ],
+)
+def test_refusals_of_aws(code: str, said: str) -> None:
+    error = ClientError({"Error": {"Code": code, "Message": "No."}}, "DescribeStacks")
+    assert said in explain(error, None)

@@ -1,0 +1,172 @@
+"""How the training workflow fails: the error, the cause, and what runs afterwards."""
+
+import pytest
+
+from tests.stack import BUCKET, PROJECT
+
+FINAL_STATES = ["CleanUp", "CleanedUp?", "NotifyFailed", "Failed"]
+
+
+def assert_failed(result, error, *said):
+    assert result.status == "FAILED"
+    assert result.error == error, result.cause
+    assert len(result.cause) <= 1000
+    for words in said:
+        assert words in result.cause
+    assert "NotifyFailed" in result.states
+    assert result.states[-1] == "Failed"
+
+
+def test_a_bad_input_is_told_before_anything_is_created(stack):
+    result = stack.run({"gate": {"minimum": 85}})
+    assert_failed(result, "InvalidInput", "gate.minimum is 85; accepted is a number from 0 to 1.")
+    assert result.states == ["Input", "Plan", *FINAL_STATES]
+    assert stack.rekognition.describe_projects()["ProjectDescriptions"] == []
+    (message,) = stack.told()
+    assert message["Message"].startswith("InvalidInput: gate.minimum is 85")
+
+
+def test_an_input_that_is_no_object_is_told(stack):
+    assert_failed(stack.run([1, 2]), "InvalidInput", "The input is [1, 2]; accepted is a JSON object")
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["first run", "with a live model"])
+def test_a_rejected_model_never_runs(stack, images, earlier):
+    if earlier:
+        stack.run(images, name="good")
+    live = stack.live
+    result = stack.run({**images, "gate": {"minimum": 0.5, "minimumTestImages": 500}}, name="refused")
+    assert_failed(result, "ModelRejected", "9 test images are fewer than the minimum 500", "Running now: ")
+    assert "StartModel" not in result.states
+    assert stack.running() == (["good"] if earlier else [])
+    assert stack.live == live
+
+
+def test_a_failed_training_is_told_with_the_services_message(stack, images):
+    stack.cloud.service.faults.training("The manifest file is empty.")
+    result = stack.run(images)
+    assert_failed(
+        result, "TrainingFailed", "TRAINING_FAILED", "The manifest file is empty", "no model of this project"
+    )
+    assert stack.running() == []
+
+
+def test_a_failed_dataset_is_told_with_the_services_message(stack, images):
+    stack.cloud.service.faults.dataset("The manifest file has too many rows.")
+    result = stack.run(images)
+    assert_failed(result, "DatasetRejected", "CREATE_FAILED", "The manifest file has too many rows")
+    assert "TrainModel" not in result.states
+
+
+def test_a_dataset_that_failed_before_is_cleared_by_the_next_run(stack, images):
+    stack.cloud.service.faults.dataset("The manifest file has too many rows.")
+    stack.run(images)
+    result = stack.run({**images, "refresh": {"training": "keep"}})
+    assert result.status == "SUCCEEDED", result.cause
+
+
+def test_a_model_that_fails_to_start_leaves_the_old_one_live(stack, images):
+    stack.run(images, name="good")
+    live = stack.live
+    stack.cloud.service.faults.start("No capacity.")
+    result = stack.run(images, name="bad")
+    assert_failed(
+        result, "StartFailed", "Version bad is FAILED instead of RUNNING: No capacity", "Running now: good"
+    )
+    assert stack.versions() == {"bad": "FAILED", "good": "RUNNING"}
+    assert stack.live == live
+
+
+def test_a_third_running_model_is_a_quota_and_is_named(stack, images):
+    for name in ("one", "two"):
+        stack.run({**images, "project": f"{PROJECT}-{name}"}, name=name)
+    result = stack.run(images, name="three")
+    assert_failed(result, "QuotaExceeded", "Version three could not be started")
+    assert stack.running() == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "adopted"),
+    [
+        ("CreateProject", "FindProject"),
+        ("CreateDataset", "AdoptTrainDataset"),
+        ("CreateProjectVersion", "AdoptVersion"),
+        ("StartProjectVersion", "CheckModel"),
+    ],
+)
+def test_a_call_that_took_effect_and_then_answered_500_is_gone_on_with(stack, images, operation, adopted):
+    for _ in range(2 if operation == "CreateDataset" else 1):
+        stack.cloud.service.faults.add(operation, "InternalServerError", call=1, effect="after")
+    result = stack.run(images, name="once")
+    assert result.status == "SUCCEEDED", result.cause
+    if operation == "CreateDataset":
+        assert {"AdoptTrainDataset", "AdoptTestDataset"} & set(result.states)
+    else:
+        assert adopted in result.states
+    assert stack.versions() == {"once": "RUNNING"}
+
+
+def test_a_split_that_took_effect_and_then_answered_500_is_gone_on_with(stack):
+    stack.put("train", range(10))
+    stack.cloud.service.faults.add("DistributeDatasetEntries", "InternalServerError", call=1, effect="after")
+    result = stack.run({"gate": {"minimum": 0.5}})
+    assert result.status == "SUCCEEDED", result.cause
+    assert len(stack.entries("TEST")) == 6
+
+
+def test_a_version_of_another_run_is_not_adopted(stack, images):
+    stack.run(images, name="same")
+    (project,) = stack.rekognition.describe_projects()["ProjectDescriptions"]
+    stack.rekognition.create_project_version(
+        ProjectArn=project["ProjectArn"],
+        VersionName="taken",
+        OutputConfig={"S3Bucket": BUCKET, "S3KeyPrefix": "training-output/by-hand"},
+    )
+    result = stack.run(images, name="taken")
+    assert_failed(result, "TrainingFailed", "The version taken could not be created")
+    assert stack.running() == ["same"]
+
+
+def test_throttling_is_waited_out(stack, images):
+    for operation in ("CreateProject", "CreateDataset", "CreateProjectVersion", "DescribeProjectVersions"):
+        stack.cloud.service.faults.add(operation, "ThrottlingException", call=1)
+    assert stack.run(images).status == "SUCCEEDED"
+
+
+def test_a_fault_that_lasts_ends_the_run_with_nothing_running(stack, images):
+    stack.cloud.service.faults.add("StartProjectVersion", "InternalServerError", call=None, effect="before")
+    result = stack.run(images)
+    assert_failed(result, "StartFailed", "Rekognition.InternalServerErrorException")
+    assert result.states.count("StartModel") == 1
+    assert stack.running() == []
+
+
+@pytest.mark.parametrize("state", ["StartModel", "CheckModel", "Promote"])
+def test_a_run_that_is_stopped_while_its_model_starts_leaves_none_running(stack, images, state):
+    stack.run(images, name="good")
+    live = stack.live
+    result = stack.run(images, name="stopped", stop_at=state)
+    assert result.status == "ABORTED"
+    cleaned = stack.ended(result, images)
+    assert cleaned.status == "SUCCEEDED", cleaned.cause
+    assert stack.running() == ["good"]
+    assert stack.live == live
+    assert any("ABORTED" in message["Message"] for message in stack.told())
+
+
+def test_a_run_that_is_stopped_after_its_switch_leaves_one_running(stack, images):
+    stack.run(images, name="good")
+    result = stack.run(images, name="stopped", stop_at="StopPrevious")
+    stack.ended(result, images)
+    assert stack.running() == ["stopped"]
+    assert stack.live["projectVersionArn"].split("/")[3] == "stopped"
+
+
+def test_a_folder_without_images_is_told(stack):
+    result = stack.run({})
+    assert_failed(result, "DatasetRejected", f"The training folder s3://{BUCKET}/images/{PROJECT}/train/ holds no")
+
+
+def test_a_bucket_that_does_not_exist_is_told(stack):
+    result = stack.run({"training": {"folder": "s3://nowhere/x/"}})
+    assert_failed(result, "DatasetRejected", "The folder s3://nowhere/x/ cannot be read: there is no such bucket")
