@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from customlabels.exports import Export, convert
-from customlabels.findings import Findings
 from customlabels.manifests import folder_line
-from customlabels.preflight import Preflight
+from customlabels.preflight.checks import Preflight
+from customlabels.preflight.findings import Findings
 
 STATUS = Path("/proc/self/status")
 FOLDER = "s3://images/a/folder/of/some/depth/"
@@ -22,7 +22,7 @@ WHEN = datetime(2026, 11, 22, 8, 30, 11, tzinfo=UTC)
 # of each image, apart from each other, so that nothing but the whole of it tells what a line holds.
 WHOLE = """
 from tests.unit.test_bounded_memory import *
-from customlabels.line_checks import Facts
+from customlabels.preflight.line_checks import Facts
 
 def table(count):
     yield b"image,label,left,top,width,height"

@@ -2,10 +2,10 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from customlabels.coco import convert
 from customlabels.errors import DatasetRejected
-from customlabels.findings import Findings
-from customlabels.line_checks import check_line
+from customlabels.exports.coco import convert
+from customlabels.preflight.findings import Findings
+from customlabels.preflight.line_checks import check_line
 
 FILE, FOLDER = "s3://b-1/data/instances.json", "s3://b-1/data/train/"
 WHEN = datetime(2026, 11, 22, 8, 30, 11, tzinfo=UTC)

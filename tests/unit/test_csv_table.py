@@ -2,10 +2,10 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from customlabels.csv_table import convert
 from customlabels.errors import DatasetRejected
-from customlabels.findings import Findings
-from customlabels.line_checks import check_line
+from customlabels.exports.csv_table import convert
+from customlabels.preflight.findings import Findings
+from customlabels.preflight.line_checks import check_line
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,7 +78,7 @@ def test_sizes_in_the_table_are_not_asked_for():
 
 
 def test_sizes_are_asked_for_in_batches(monkeypatch):
-    monkeypatch.setattr("customlabels.lines.BATCH", 2)
+    monkeypatch.setattr("customlabels.exports.lines.BATCH", 2)
     calls = []
 
     def sizes_of(references):

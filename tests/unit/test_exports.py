@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 import pytest
 from customlabels.errors import InvalidInput
 from customlabels.exports import Export, convert, parse_export
-from customlabels.findings import Findings
-from customlabels.line_checks import check_line
+from customlabels.preflight.findings import Findings
+from customlabels.preflight.line_checks import check_line
 
 WHEN = datetime(2026, 11, 22, 8, 30, 11, tzinfo=UTC)
 

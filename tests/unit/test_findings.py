@@ -1,7 +1,7 @@
 import json
 
-from customlabels.findings import EXAMPLES, Findings, quoted, verdict
-from customlabels.rules import RULES
+from customlabels.preflight.findings import EXAMPLES, Findings, quoted, verdict
+from customlabels.preflight.rules import RULES
 from hypothesis import given
 from hypothesis import strategies as st
 

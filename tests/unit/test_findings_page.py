@@ -1,9 +1,9 @@
 import re
 from html.parser import HTMLParser
 
-from customlabels.findings_page import page
-from customlabels.line_checks import Facts
-from customlabels.preflight import Preflight
+from customlabels.preflight.checks import Preflight
+from customlabels.preflight.line_checks import Facts
+from customlabels.preflight.page import page
 
 from tests.unit.test_line_checks import label, line
 

@@ -2,9 +2,9 @@ import json
 
 import pytest
 from customlabels.errors import DatasetRejected
-from customlabels.findings import Findings
-from customlabels.ground_truth import convert
-from customlabels.line_checks import check_line
+from customlabels.exports.ground_truth import convert
+from customlabels.preflight.findings import Findings
+from customlabels.preflight.line_checks import check_line
 
 from tests.unit.test_line_checks import GOOD, boxes, label
 

@@ -3,7 +3,7 @@ import struct
 
 import numpy as np
 import pytest
-from customlabels.headers import Header, More, read_header
+from customlabels.preflight.headers import Header, More, read_header
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image

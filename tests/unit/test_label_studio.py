@@ -3,9 +3,9 @@ from datetime import UTC, datetime
 
 import pytest
 from customlabels.errors import DatasetRejected
-from customlabels.findings import Findings
-from customlabels.label_studio import convert
-from customlabels.line_checks import check_line
+from customlabels.exports.label_studio import convert
+from customlabels.preflight.findings import Findings
+from customlabels.preflight.line_checks import check_line
 from hypothesis import given
 from hypothesis import strategies as st
 

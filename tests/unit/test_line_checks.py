@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from customlabels.line_checks import Facts, check_line
+from customlabels.preflight.line_checks import Facts, check_line
 from hypothesis import given
 from hypothesis import strategies as st
 

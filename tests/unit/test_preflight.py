@@ -2,10 +2,10 @@ import json
 from dataclasses import asdict
 
 import pytest
-from customlabels.findings import Findings
-from customlabels.line_checks import Facts
-from customlabels.preflight import Preflight
-from customlabels.rules import RULES
+from customlabels.preflight.checks import Preflight
+from customlabels.preflight.findings import Findings
+from customlabels.preflight.line_checks import Facts
+from customlabels.preflight.rules import RULES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,16 +142,16 @@ def test_what_rekognition_would_refuse_ends_the_run(training, testing, code, mes
 
 
 def test_too_many_lines_end_the_run(monkeypatch):
-    monkeypatch.setattr("customlabels.rules.LINES", 39)
+    monkeypatch.setattr("customlabels.preflight.rules.LINES", 39)
     found = finding(check(TRAIN, TEST), "ERROR_MANIFEST_ROWS_EXCEEDS_MAXIMUM")
     assert found.message == "The training dataset has 40 lines; accepted are at most 39."
 
 
 def test_too_large_a_manifest_ends_the_run(monkeypatch):
     size = sum(len(text.encode()) + 1 for text in TRAIN)
-    monkeypatch.setattr("customlabels.rules.MANIFEST_BYTES", size)
+    monkeypatch.setattr("customlabels.preflight.rules.MANIFEST_BYTES", size)
     assert check(TRAIN, TEST).verdict.accepted
-    monkeypatch.setattr("customlabels.rules.MANIFEST_BYTES", size - 1)
+    monkeypatch.setattr("customlabels.preflight.rules.MANIFEST_BYTES", size - 1)
     found = finding(check(TRAIN, TEST), "ERROR_MANIFEST_SIZE_TOO_LARGE")
     assert found.message == f"The manifest of the training dataset has {size:,} bytes; accepted is at most 1 GB."
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 from customlabels.errors import DatasetRejected
-from customlabels.streams import elements, text_lines
+from customlabels.exports.streams import elements, text_lines
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,7 +83,7 @@ def test_bytes_that_are_no_utf_8_are_refused():
 
 
 def test_an_element_that_never_ends_is_refused_before_memory_is(monkeypatch):
-    monkeypatch.setattr("customlabels.streams.LONGEST_ELEMENT", 300_000)
+    monkeypatch.setattr("customlabels.exports.streams.LONGEST_ELEMENT", 300_000)
     chunks = iter([b'["', *[b"x" * 1000] * 100_000])
     with pytest.raises(DatasetRejected):
         list(elements(chunks, FILE, ACCEPTED))
@@ -98,7 +98,7 @@ def test_lines_do_not_depend_on_the_chunks(rows, size):
 
 
 def test_a_line_far_too_long_is_refused(monkeypatch):
-    monkeypatch.setattr("customlabels.streams.LONGEST_ELEMENT", 1000)
+    monkeypatch.setattr("customlabels.exports.streams.LONGEST_ELEMENT", 1000)
     with pytest.raises(DatasetRejected) as refused:
         list(text_lines([b"x" * 600] * 2, FILE))
     assert str(refused.value) == f"{FILE} has a line of more than 1,000 bytes; accepted is a text."

@@ -10,12 +10,12 @@ from typing import Any, TypeGuard
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from customlabels.errors import DatasetRejected
-from customlabels.findings import Findings, quoted
-from customlabels.line_checks import is_number
-from customlabels.lines import LONGEST_SIDE, Box, Record, Size, box_of, image_of
+from customlabels.exports.lines import LONGEST_SIDE, Box, Record, Size, box_of, image_of
+from customlabels.exports.references import resolve
+from customlabels.exports.streams import elements
 from customlabels.manifests import Image, is_image
-from customlabels.references import resolve
-from customlabels.streams import elements
+from customlabels.preflight.findings import Findings, quoted
+from customlabels.preflight.line_checks import is_number
 
 ACCEPTED = "Label Studio's JSON export (not JSON-MIN), an array of tasks with data and annotations"
 _UPLOADS = "/data/"

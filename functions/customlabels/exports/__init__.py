@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from customlabels import coco, csv_table, ground_truth, label_studio
 from customlabels.errors import InvalidInput
-from customlabels.findings import Findings
-from customlabels.lines import SizesOf
+from customlabels.exports import coco, csv_table, ground_truth, label_studio
+from customlabels.exports.lines import SizesOf
+from customlabels.exports.references import folder_of
 from customlabels.manifests import Image
-from customlabels.references import folder_of
+from customlabels.preflight.findings import Findings
 from customlabels.sources import parse_uri
 
 KINDS = ("groundTruth", "coco", "csv", "labelStudio")

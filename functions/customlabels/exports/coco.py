@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from customlabels.errors import DatasetRejected
-from customlabels.findings import Findings, quoted
-from customlabels.gathering import Gathered
-from customlabels.line_checks import is_number
-from customlabels.lines import LONGEST_SIDE, Box, Record, SizesOf, box_of, images_of
+from customlabels.exports.gathering import Gathered
+from customlabels.exports.lines import LONGEST_SIDE, Box, Record, SizesOf, box_of, images_of
+from customlabels.exports.references import resolve
+from customlabels.exports.streams import elements
 from customlabels.manifests import Image
-from customlabels.references import resolve
-from customlabels.streams import elements
+from customlabels.preflight.findings import Findings, quoted
+from customlabels.preflight.line_checks import is_number
 
 ACCEPTED = "COCO instances, an object with the arrays images, annotations and categories"
 _REFUSED = ""  # the address of an image whose file_name is of no use

@@ -2,7 +2,7 @@
 
 import posixpath
 
-from customlabels.findings import quoted
+from customlabels.preflight.findings import quoted
 from customlabels.sources import parse_uri
 
 

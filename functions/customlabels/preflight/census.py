@@ -6,8 +6,8 @@ Memory grows with the number of lines, about 150 bytes each, and not with what t
 from collections import Counter
 from typing import Any, Literal
 
-from customlabels.findings import Findings
-from customlabels.line_checks import Checked
+from customlabels.preflight.findings import Findings
+from customlabels.preflight.line_checks import Checked
 
 TRACKED = 1000  # labels and buckets that are counted one by one; more are only known to be more
 Side = Literal["training", "testing"]

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeGuard
 
 from customlabels.errors import DatasetRejected
-from customlabels.findings import Findings, quoted
-from customlabels.line_checks import CLASSIFICATION, DETECTION, METADATA
+from customlabels.exports.streams import text_lines
 from customlabels.manifests import Image
-from customlabels.streams import text_lines
+from customlabels.preflight.findings import Findings, quoted
+from customlabels.preflight.line_checks import CLASSIFICATION, DETECTION, METADATA
 
 MULTI_LABEL = "groundtruth/image-classification-multilabel"
 _COPIED = ("job-name", "human-annotated", "creation-date")

@@ -8,8 +8,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeGuard
 
-from customlabels.findings import quoted
-from customlabels.rules import (
+from customlabels.preflight.findings import quoted
+from customlabels.preflight.rules import (
     ASPECT,
     BOX_MINIMUM,
     BOXES_PER_IMAGE,

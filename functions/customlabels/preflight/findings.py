@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from customlabels.failures import LONGEST_CAUSE
-from customlabels.rules import RULES, Severity
+from customlabels.preflight.rules import RULES, Severity
 
 EXAMPLES = 5  # kept of one finding
 LONGEST_VALUE = 80  # characters of a value that is quoted

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Hashable, Iterator
 from typing import NamedTuple
 
-from customlabels.lines import Size
+from customlabels.exports.lines import Size
 
 _NONE = -1  # no earlier entry; no size
 _NO_BOX = -(2**31)

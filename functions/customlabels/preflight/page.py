@@ -4,7 +4,7 @@ from html import escape
 from string import Template
 from typing import Any
 
-from customlabels.preflight import Report
+from customlabels.preflight.checks import Report
 
 _PAGE = Template("""<!doctype html>
 <html lang="en">

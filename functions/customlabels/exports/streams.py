@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from customlabels.errors import DatasetRejected
-from customlabels.findings import quoted
+from customlabels.preflight.findings import quoted
 
 LONGEST_ELEMENT = 16 * 1024 * 1024  # bytes of a line, characters of an element; a longer one is a broken file
 _CHUNK = 64 * 1024  # characters read at least, for one that ends inside of an element is read twice

@@ -6,8 +6,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from customlabels.findings import Findings
 from customlabels.manifests import Image
+from customlabels.preflight.findings import Findings
 
 BATCH = 1000  # images whose sizes are asked for at once
 LONGEST_SIDE = 1_000_000  # pixels; any larger number is no coordinate

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from customlabels.errors import DatasetRejected
-from customlabels.findings import Findings, quoted
-from customlabels.gathering import Gathered
-from customlabels.lines import LONGEST_SIDE, Box, Record, SizesOf, box_of, images_of
+from customlabels.exports.gathering import Gathered
+from customlabels.exports.lines import LONGEST_SIDE, Box, Record, SizesOf, box_of, images_of
+from customlabels.exports.references import resolve
+from customlabels.exports.streams import text_lines
 from customlabels.manifests import Image
-from customlabels.references import resolve
-from customlabels.streams import text_lines
+from customlabels.preflight.findings import Findings, quoted
 
 LABEL = ("image", "label")
 BOX = ("left", "top", "width", "height")

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from customlabels.census import Census, Kind, Side
-from customlabels.dataset_checks import (
+from customlabels.preflight.census import Census, Kind, Side
+from customlabels.preflight.dataset_checks import (
     check_kinds,
     check_labels,
     check_overlap,
@@ -16,8 +16,8 @@ from customlabels.dataset_checks import (
     check_whole,
     tested_labels,
 )
-from customlabels.findings import Finding, Findings, Verdict, quoted, verdict
-from customlabels.line_checks import Checked, Facts, check_line
+from customlabels.preflight.findings import Finding, Findings, Verdict, quoted, verdict
+from customlabels.preflight.line_checks import Checked, Facts, check_line
 
 
 class Report(NamedTuple):

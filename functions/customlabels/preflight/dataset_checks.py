@@ -4,9 +4,9 @@ import unicodedata
 from collections import Counter
 from typing import NamedTuple
 
-from customlabels import rules
-from customlabels.census import TRACKED, Census, Kind, Side
-from customlabels.findings import Findings, quoted
+from customlabels.preflight import rules
+from customlabels.preflight.census import TRACKED, Census, Kind, Side
+from customlabels.preflight.findings import Findings, quoted
 
 LEAST_READ = 50  # images that must have been read before their share of bad ones says something of the others
 
