@@ -13,12 +13,11 @@ from customlabels.clients import PATIENT
 from customlabels.errors import Unexpected
 from customlabels.failures import ENDED, compose, read_failure
 from customlabels.inputs import project_of
-from customlabels.models import find_project, find_version, made_by, read_live
+from customlabels.models import RUNNING, find_project, find_version, made_by, read_live
 from customlabels.names import parse_version_arn, version_name
 from customlabels.polling import TooLong, again, begin, done
 from customlabels.settings import Settings
 
-RUNNING = ("STARTING", "RUNNING", "STOPPING")
 QUIET = 60  # seconds in which a start that was under way when the run ended may still take effect
 settings = Settings.read()
 rekognition = boto3.client("rekognition", config=PATIENT)

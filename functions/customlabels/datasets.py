@@ -4,8 +4,9 @@ import tempfile
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
+from customlabels.locations import Location
 from customlabels.polling import Poll, begin
-from customlabels.sources import Location, Source
+from customlabels.sources import Source
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -24,6 +25,33 @@ def decide(source: Source, refresh: str, existing: dict[str, str] | None) -> Act
     return "keep" if refresh == "keep" or source.value == existing["arn"] else "replace"
 
 
+def to_read(testing: dict[str, Any], training: dict[str, Any], existing: dict[str, Any]) -> list[str]:
+    """The ARNs of the datasets whose entries a run must know: those it keeps, splits anew or copies from.
+
+    `testing` and `training` are {"source", "refresh"}, `existing` is {"TEST", "TRAIN": {"arn", "status"} or null}.
+    """
+    wanted = []
+    for part, kind in ((testing, "TEST"), (training, "TRAIN")):
+        source, dataset = Source(**part["source"]), existing[kind]
+        kept = decide(source, part["refresh"], dataset) == "keep"
+        if dataset and dataset["status"] in USABLE and (kept or source.kind == "split"):
+            wanted.append(dataset["arn"])
+        if source.kind == "dataset":
+            wanted.append(source.value)
+    return list(dict.fromkeys(wanted))
+
+
+def place_of(project: str, version: str) -> str:
+    """The prefix in the data bucket of what a run writes about its data."""
+    return f"manifests/{project}/{version}"
+
+
+def entries_prefix(project: str, version: str, arn: str) -> str:
+    """The prefix in the data bucket of the entries that a run has read of a dataset."""
+    _, owner, _, kind, created = arn.split("/")
+    return f"{place_of(project, version)}/entries/{owner}-{kind}-{created}/"
+
+
 def branch(
     action: Action, existing: dict[str, str] | None, *, limit: int, empty: bool = False, **facts: Any
 ) -> dict[str, Any]:
@@ -31,6 +59,7 @@ def branch(
     poll: Poll = begin(3, 60, limit)
     return {
         **facts,
+        "action": action,
         "delete": action == "replace",
         "create": "nothing" if action == "keep" else "empty" if empty else "filled",
         "dataset": {"arn": existing["arn"] if existing else None},

@@ -45,13 +45,13 @@ _GATE = {
 }
 _MODEL = {"minUnits": _whole(1, UNITS), "maxUnits": _whole(1, UNITS)}
 _REFRESH = {"training": _one_of(*REFRESHES), "testing": _one_of(*REFRESHES)}
-_KEYS = ("project", "training", "testing", "refresh", "gate", "model")
+_KEYS = ("project", "training", "testing", "refresh", "gate", "model", "dryRun")
 
 
 def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any]:
     """The run that `given` (the execution's input) asks for, complete.
 
-    Gives {"project", "training": {"source", "refresh"}, "testing": same, "gate", "model"};
+    Gives {"project", "training": {"source", "refresh"}, "testing": same, "gate", "model", "dryRun"};
     InvalidInput names the key, the value and what is accepted.
     """
     if not isinstance(given, dict):
@@ -64,6 +64,9 @@ def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any
         raise InvalidInput(
             f"model.maxUnits is {model['maxUnits']}; accepted is at least model.minUnits, {model['minUnits']}."
         )
+    dry_run = given.get("dryRun", False)
+    if not isinstance(dry_run, bool):
+        raise InvalidInput(f"dryRun is {dry_run!r}; accepted is true or false.")
     parts = {}
     for key, parameter, text in (
         ("training", "TrainingSource", defaults.training_source),
@@ -80,6 +83,7 @@ def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any
         **parts,
         "gate": _section("gate", given, defaults.gate, _GATE),
         "model": model,
+        "dryRun": dry_run,
     }
 
 

@@ -67,3 +67,41 @@ class Defaults:
             min_units=int(environment["MIN_UNITS"]),
             max_units=int(environment["MAX_UNITS"]),
         )
+
+
+@dataclass(frozen=True)
+class Quotas:
+    """The account's quotas of the service, as far as a run can hit them."""
+
+    trainings: int  # under way at once
+    running_models: int  # at once
+    versions: int  # of one project
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> "Quotas":
+        """Read the variables that `template.yaml` sets for Plan; KeyError names a missing one."""
+        return cls(
+            trainings=int(environment["TRAINING_QUOTA"]),
+            running_models=int(environment["RUNNING_MODEL_QUOTA"]),
+            versions=int(environment["VERSION_QUOTA"]),
+        )
+
+
+@dataclass(frozen=True)
+class Checking:
+    """How much of the data Preflight reads, and the prices it reckons with."""
+
+    read_share: float  # of the images, 0 to 1
+    training_hours: float  # that a training is expected to take
+    training_price: float  # an hour
+    inference_price: float  # an hour and inference unit
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> "Checking":
+        """Read the variables that `template.yaml` sets for Preflight; KeyError names a missing one."""
+        return cls(
+            read_share=float(environment["READ_SHARE"]),
+            training_hours=float(environment["EXPECTED_TRAINING_HOURS"]),
+            training_price=float(environment["TRAINING_PRICE"]),
+            inference_price=float(environment["INFERENCE_PRICE"]),
+        )

@@ -77,12 +77,46 @@ def test_a_model_that_fails_to_start_leaves_the_old_one_live(stack, images):
     assert stack.live == live
 
 
-def test_a_third_running_model_is_a_quota_and_is_named(stack, images):
+def test_a_third_running_model_is_refused_before_anything_is_created(stack, images):
     for name in ("one", "two"):
         stack.run({**images, "project": f"{PROJECT}-{name}"}, name=name)
     result = stack.run(images, name="three")
+    assert_failed(
+        result,
+        "QuotaExceeded",
+        "2 models are running (",
+        f"{PROJECT}-one/one",
+        "`python -m cli stop`",
+        "RunningModelQuota",
+    )
+    assert result.states == ["Input", "Plan", *FINAL_STATES]
+    assert stack.versions() == {}
+
+
+def test_a_start_beyond_the_quota_is_named(stack, images):
+    stack.cloud.service.faults.add("StartProjectVersion", "LimitExceededException", call=None)
+    result = stack.run(images, name="three")
     assert_failed(result, "QuotaExceeded", "Version three could not be started")
     assert stack.running() == []
+
+
+def test_a_training_waits_for_a_slot(stack, images):
+    for call in range(1, 4):
+        stack.cloud.service.faults.add("CreateProjectVersion", "LimitExceededException", call=call)
+    result = stack.run(images)
+    assert result.status == "SUCCEEDED", result.cause
+    assert result.states.count("WaitForSlot") == 3
+
+
+def test_a_slot_that_never_comes_free_is_a_quota(stack, images):
+    stack.cloud.service.faults.add("CreateProjectVersion", "LimitExceededException", call=None)
+    result = stack.run(images)
+    assert_failed(result, "QuotaExceeded", "used up its quota, still after 30.0 hours")
+
+
+def test_a_project_full_of_versions_is_a_quota(stack, images):
+    stack.cloud.service.faults.add("CreateProjectVersion", "ServiceQuotaExceededException", call=1)
+    assert_failed(stack.run(images, name="last"), "QuotaExceeded", "The version last could not be created")
 
 
 @pytest.mark.parametrize(

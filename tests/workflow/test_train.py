@@ -96,13 +96,20 @@ def test_an_image_of_the_test_set_is_left_out_by_name_and_by_content(stack, imag
             Key=f"images/{PROJECT}/train/down/again-{number}.png",
             CopySource=f"{BUCKET}/images/{PROJECT}/test/down/{number}.png",
         )
-    result = stack.run({**images, "training": {"folder": f"s3://{BUCKET}/images/{PROJECT}/"}})
+    result = stack.run({**images, "gate": {"minimum": 0}})
+    assert result.status == "SUCCEEDED", result.cause
+    assert len(stack.entries("TRAIN")) == 24
+    assert not any("again" in ref for ref in references(stack.entries("TRAIN")))
+    lines = [{key: line[key] for key in line if key != "cl-metadata"} for line in stack.entries("TEST")]
+    lines += [line for line in stack.entries("TRAIN") if "/0.png" in line["source-ref"]]
+    manifest = "\n".join(json.dumps(line) for line in lines).encode()
+    stack.s3.put_object(Bucket=BUCKET, Key="images/test.manifest", Body=manifest)
+    changed = {"testing": {"manifest": f"s3://{BUCKET}/images/test.manifest"}, "refresh": {"testing": "replace"}}
+    result = stack.run({**images, **changed, "gate": {"minimum": 0}})
+    assert result.status == "SUCCEEDED", result.cause
     train, test = references(stack.entries("TRAIN")), references(stack.entries("TEST"))
-    assert len(test) == 9
-    assert len(train) == 24
-    assert not any("again" in ref or "/test/" in ref for ref in train)
-    # The labels were the folders `train` and `test`, of which one is left: too few to train on.
-    assert result.error == "TrainingFailed"
+    assert (len(train), len(test)) == (21, 12)
+    assert not train & test
 
 
 def test_a_kept_training_dataset_is_cleaned_of_new_test_images(stack, images):

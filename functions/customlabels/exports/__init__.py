@@ -8,9 +8,9 @@ from customlabels.errors import InvalidInput
 from customlabels.exports import coco, csv_table, ground_truth, label_studio
 from customlabels.exports.lines import SizesOf
 from customlabels.exports.references import folder_of
+from customlabels.locations import parse_uri
 from customlabels.manifests import Image
 from customlabels.preflight.findings import Findings
-from customlabels.sources import parse_uri
 
 KINDS = ("groundTruth", "coco", "csv", "labelStudio")
 _IMAGES_ELSEWHERE = KINDS[1:]  # a Ground Truth manifest always has whole addresses

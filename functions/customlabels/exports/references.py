@@ -2,8 +2,8 @@
 
 import posixpath
 
+from customlabels.locations import parse_uri
 from customlabels.preflight.findings import quoted
-from customlabels.sources import parse_uri
 
 
 def folder_of(uri: str) -> str:

@@ -94,7 +94,7 @@ def check_labels(training: Census, kind: Kind | None) -> None:
 
 def check_split(training: Census, kind: Kind | None) -> None:
     usable = training.usable[kind or "image"]
-    few = [label for label, count in usable.items() if count < rules.SPLIT_IMAGES_PER_LABEL]
+    few = [label for label in training.named[kind or "image"] if usable[label] < rules.SPLIT_IMAGES_PER_LABEL]
     if few:
         says = (
             f"Labels with fewer than {rules.SPLIT_IMAGES_PER_LABEL} images, too few to train on and to test with:"

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeGuard
 
+from customlabels.locations import parse_uri
 from customlabels.preflight.findings import quoted
 from customlabels.preflight.rules import (
     ASPECT,
@@ -22,7 +23,6 @@ from customlabels.preflight.rules import (
     SIDE_MAXIMUM,
     SIDE_MINIMUM,
 )
-from customlabels.sources import parse_uri
 
 CLASSIFICATION = "groundtruth/image-classification"
 DETECTION = "groundtruth/object-detection"

@@ -85,6 +85,9 @@ RULES: dict[str, Rule] = {
     "CANCELLED_ANNOTATION": Rule("warning", "Tasks that were only skipped, taken as unlabelled"),
     "CROWD_ANNOTATION": Rule("warning", "Boxes around a crowd, left out"),
     "ROTATED_BOX": Rule("warning", "Rotated boxes, replaced by the upright box around them"),
+    # What the service says once it has the dataset.
+    "ENTRIES_MISSING": Rule("warning", "Lines that the service dropped without a word"),
+    "ENTRY_ERROR": Rule("warning", "Entries that the service found faulty for a reason not named here"),
     # A dataset as a whole.
     "ERROR_EMPTY_MANIFEST": Rule("error", "Datasets without a line"),
     "ERROR_MANIFEST_SIZE_TOO_LARGE": Rule("error", "Manifests that are too large"),
