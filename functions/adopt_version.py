@@ -18,9 +18,9 @@ logger = Logger()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"projectArn", "version", "execution", "refused", "poll"} → {"arn" or null for "wait", "poll"}."""
+    """{"projectArn", "version", "execution", "since", "refused", "poll"} → {"arn" or null for "wait", "poll"}."""
     found = find_version(rekognition, event["projectArn"], event["version"])
-    if found and made_by(rekognition, found["ProjectVersionArn"], event["execution"]):
+    if found and made_by(rekognition, found["ProjectVersionArn"], event["execution"], event["since"]):
         logger.info("adopted", extra={"arn": found["ProjectVersionArn"]})
         return {"arn": found["ProjectVersionArn"], "poll": event["poll"]}
     refused = event["refused"]

@@ -14,7 +14,7 @@ logger = Logger()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"project", "dryRun", "poll"} → {"poll", "arn", "datasets": {"TRAIN", "TEST"}}.
+    """{"project", "dryRun", "poll"} → {"poll", "absent", "arn", "datasets": {"TRAIN", "TEST"}}.
 
     A dataset is {"arn", "status"}, or null where there is none.
     """
@@ -31,4 +31,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         poll = done(poll) if settled else again(poll, f"Project {event['project']} is {status} {moving or ''}")
     except TooLong as error:
         raise Unexpected(str(error)) from None
-    return {"poll": poll, "arn": project["ProjectArn"] if project else None, "datasets": datasets}
+    return {
+        "poll": poll,
+        "absent": project is None,
+        "arn": project["ProjectArn"] if project else None,
+        "datasets": datasets,
+    }

@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
 from customlabels.inputs import resolve
 from customlabels.models import EXECUTION_TAG, read_live
-from customlabels.names import version_name
+from customlabels.names import tag_value, version_name
 from customlabels.polling import begin
 from customlabels.quotas import check_quotas, count_versions
 from customlabels.settings import Defaults, Quotas, Settings
@@ -21,7 +21,7 @@ logger = Logger()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"input", "execution"} → the whole state of the run, as the definition's paths read it."""
+    """{"input", "execution", "since"} → the whole state of the run, as the definition's paths read it."""
     execution = event["execution"]
     run = resolve(event["input"], settings, defaults)
     check_quotas(count_versions(rekognition, settings.project), run["project"], quotas)
@@ -32,14 +32,15 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "model": {**run["model"], "created": {"arn": None, "poll": begin(60, 225, settings.training_limit)}},
         "execution": execution,
         "version": version,
-        "tags": {EXECUTION_TAG: execution},
+        "since": event["since"],
+        "tags": {EXECUTION_TAG: tag_value(execution)},
         "live": read_live(table, run["project"]).arn,
         "output": {
             "bucket": settings.data_bucket,
             "prefix": f"training-output/{run['project']}/{version}",
         },
         "refused": None,
-        "found": {"poll": begin(2, 15, 600)},
+        "found": {"poll": begin(2, 60, settings.dataset_limit)},
         "reading": {"done": False, "todo": None, "token": None, "part": 0},
         "checking": {"done": False, "todo": None, "token": None, "faulty": 0},
         "distribution": {"poll": begin(5, 60, settings.dataset_limit)},

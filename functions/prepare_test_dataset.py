@@ -5,7 +5,7 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
-from customlabels.datasets import branch, decide
+from customlabels.datasets import READABLE, branch, decide, must_rebuild
 from customlabels.errors import DatasetRejected
 from customlabels.preparing import Desk
 from customlabels.settings import Settings
@@ -23,13 +23,15 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """
     source, existing = Source(**event["source"]), event["existing"]
     desk = Desk(s3, settings.data_bucket, event["project"], event["version"], "testing")
-    action = decide(source, event["refresh"], existing)
+    decided = action = decide(source, event["refresh"], existing)
     if action == "keep" and source.kind != "split" and next(desk.dataset(existing["arn"]), None) is None:
         action = "replace"  # an empty test dataset holds nothing worth keeping
     if action == "keep":
         images = desk.dataset(existing["arn"])
     else:
         images = iter(()) if source.kind == "split" else desk.source(source)
+    if action == "keep" and must_rebuild(existing):
+        action = "replace"
     written = desk.write(desk.with_etags(images))
     split = source.kind == "split" and written.images == 0
     if not (written.labelled or split):
@@ -42,5 +44,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         empty=split,
         split=split,
         **written._asdict(),
-        former=existing["arn"] if split and action == "replace" else None,
+        former=existing["arn"] if split and decided == "replace" and existing["status"] in READABLE else None,
     )

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
-from customlabels.datasets import branch, decide
+from customlabels.datasets import branch, decide, must_rebuild
 from customlabels.errors import DatasetRejected
 from customlabels.manifests import Image
 from customlabels.preparing import Desk
@@ -52,7 +52,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             f"The training {source.kind} {source.value} holds no labelled PNG or JPEG image"
             + (f" besides {excluded} that the test dataset holds too." if excluded else ".")
         )
-    if action == "keep" and (excluded or test["former"]):
+    if action == "keep" and (excluded or test["former"] or must_rebuild(existing)):
         action = "replace"
     logger.info("prepared", extra={"action": action, "images": written.images, "excluded": excluded})
     return branch(action, existing, limit=settings.dataset_limit, excluded=excluded, **written._asdict())

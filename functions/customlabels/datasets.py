@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 READY = ("CREATE_COMPLETE", "UPDATE_COMPLETE")  # an update that succeeded overwrites CREATE_COMPLETE
-USABLE = (*READY, "UPDATE_FAILED")  # a failed update leaves what was there before
+READABLE = (*READY, "UPDATE_FAILED")  # a failed update leaves what was there before
 Action = Literal["keep", "create", "replace"]
 
 
@@ -20,9 +20,14 @@ def decide(source: Source, refresh: str, existing: dict[str, str] | None) -> Act
     """Whether the dataset {"arn", "status"} that exists is kept or replaced, or a first one is created."""
     if existing is None:
         return "create"
-    if existing["status"] not in USABLE:
+    if existing["status"] not in READABLE:
         return "replace"
     return "keep" if refresh == "keep" or source.value == existing["arn"] else "replace"
+
+
+def must_rebuild(existing: dict[str, str] | None) -> bool:
+    """Whether a dataset that is kept must be made anew from its own entries, since it is not ready as it is."""
+    return existing is not None and existing["status"] not in READY
 
 
 def to_read(testing: dict[str, Any], training: dict[str, Any], existing: dict[str, Any]) -> list[str]:
@@ -34,7 +39,7 @@ def to_read(testing: dict[str, Any], training: dict[str, Any], existing: dict[st
     for part, kind in ((testing, "TEST"), (training, "TRAIN")):
         source, dataset = Source(**part["source"]), existing[kind]
         kept = decide(source, part["refresh"], dataset) == "keep"
-        if dataset and dataset["status"] in USABLE and (kept or source.kind == "split"):
+        if dataset and dataset["status"] in READABLE and (kept or source.kind == "split"):
             wanted.append(dataset["arn"])
         if source.kind == "dataset":
             wanted.append(source.value)
@@ -56,7 +61,7 @@ def branch(
     action: Action, existing: dict[str, str] | None, *, limit: int, empty: bool = False, **facts: Any
 ) -> dict[str, Any]:
     """What a branch of Datasets reads: its steps, the dataset so far, and its polls (`limit` in seconds)."""
-    poll: Poll = begin(3, 60, limit)
+    poll: Poll = begin(3, 120, limit)
     return {
         **facts,
         "action": action,

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from customlabels.errors import DatasetRejected
 from customlabels.exports import Export, convert
-from customlabels.images import Images, content_hash
+from customlabels.images import Images
 from customlabels.locations import Location, parse_uri
 from customlabels.manifests import Image, folder_label, folder_line, is_image, read_line
 from customlabels.preflight.findings import Findings
@@ -102,7 +102,7 @@ class Reader:
                 reference = Location(folder.bucket, found["Key"]).uri
                 label = folder_label(folder.key, found["Key"])
                 line = folder_line(reference, label, found["LastModified"])
-                yield Image(reference, line, content_hash(found["ETag"]), label is not None)
+                yield Image(reference, line, found["ETag"].strip('"'), label is not None)
 
     def _export(self, export: Export, found: Findings) -> Iterator[Image]:
         file = parse_uri(export.file)

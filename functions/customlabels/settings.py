@@ -23,9 +23,9 @@ class Settings:
             project=environment["PROJECT"],
             data_bucket=environment["DATA_BUCKET"],
             state_table=environment["STATE_TABLE"],
-            dataset_limit=int(environment["DATASET_HOURS"]) * 3600,
-            training_limit=int(environment["TRAINING_HOURS"]) * 3600,
-            model_start_limit=int(environment["MODEL_START_MINUTES"]) * 60,
+            dataset_limit=int(float(environment["DATASET_HOURS"]) * 3600),
+            training_limit=int(float(environment["TRAINING_HOURS"]) * 3600),
+            model_start_limit=int(float(environment["MODEL_START_MINUTES"]) * 60),
         )
 
 
@@ -62,7 +62,7 @@ class Defaults:
                 "metric": environment["GATE_METRIC"],
                 "minimum": float(environment["GATE_MINIMUM"]),
                 "perLabelMinimum": float(environment["GATE_PER_LABEL_MINIMUM"]),
-                "minimumTestImages": int(environment["GATE_MINIMUM_TEST_IMAGES"]),
+                "minimumTestImages": int(float(environment["GATE_MINIMUM_TEST_IMAGES"])),
             },
             min_units=int(environment["MIN_UNITS"]),
             max_units=int(environment["MAX_UNITS"]),
@@ -81,9 +81,9 @@ class Quotas:
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Quotas":
         """Read the variables that `template.yaml` sets for Plan; KeyError names a missing one."""
         return cls(
-            trainings=int(environment["TRAINING_QUOTA"]),
-            running_models=int(environment["RUNNING_MODEL_QUOTA"]),
-            versions=int(environment["VERSION_QUOTA"]),
+            trainings=int(float(environment["TRAINING_QUOTA"])),
+            running_models=int(float(environment["RUNNING_MODEL_QUOTA"])),
+            versions=int(float(environment["VERSION_QUOTA"])),
         )
 
 

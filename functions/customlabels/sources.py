@@ -7,6 +7,7 @@ from customlabels.exports import KINDS as EXPORTS
 from customlabels.exports import parse_export
 from customlabels.locations import parse_uri
 from customlabels.names import DATASET_ARN
+from customlabels.preflight.findings import quoted
 
 KINDS = ("folder", "manifest", "dataset", *EXPORTS)
 
@@ -26,20 +27,20 @@ def parse_source(key: str, value: Any, *, testing: bool) -> Source:
     """The one source that `value` names; InvalidInput says which `key` of the input is wrong and why."""
     kinds = (*KINDS, "split") if testing else KINDS
     if not isinstance(value, dict) or len(value) != 1 or next(iter(value)) not in kinds:
-        raise InvalidInput(f"{key} is {value!r}; accepted is an object with one of {', '.join(kinds)}.")
+        raise InvalidInput(f"{key} is {quoted(value)}; accepted is an object with one of {', '.join(kinds)}.")
     kind, text = next(iter(value.items()))
     where = f"{key}.{kind}"
     if kind == "split":
         if text != "auto":
-            raise InvalidInput(f"{where} is {text!r}; accepted is 'auto'.")
+            raise InvalidInput(f"{where} is {quoted(text)}; accepted is 'auto'.")
         return Source(kind, text)
     if kind in EXPORTS:
         return Source(*parse_export(where, kind, text))
     if not isinstance(text, str):
-        raise InvalidInput(f"{where} is {text!r}; accepted is a text.")
+        raise InvalidInput(f"{where} is {quoted(text)}; accepted is a text.")
     if kind == "dataset":
         if not DATASET_ARN.fullmatch(text):
-            raise InvalidInput(f"{where} is {text!r}; accepted is the ARN of a Custom Labels dataset.")
+            raise InvalidInput(f"{where} is {quoted(text)}; accepted is the ARN of a Custom Labels dataset.")
         return Source(kind, text)
     return Source(kind, _address(where, text, folder=kind == "folder"))
 
@@ -61,7 +62,7 @@ def _address(where: str, text: str, *, folder: bool) -> str:
             raise ValueError(text)
     except ValueError:
         raise InvalidInput(
-            f"{where} is {text!r}; accepted is s3://bucket/{'folder/' if folder else 'key'}."
+            f"{where} is {quoted(text)}; accepted is s3://bucket/{'folder/' if folder else 'key'}."
         ) from None
     if folder:
         return location.uri if location.uri.endswith("/") else location.uri + "/"

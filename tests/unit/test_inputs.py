@@ -59,7 +59,7 @@ def test_what_the_input_names_holds():
     [
         ([], "The input is []"),
         ("run", "The input is 'run'"),
-        ({"projekt": "x"}, "projekt is 'x'; no such key is known, accepted are project, training"),
+        ({"projekt": "x"}, "projekt is 'x'; it is not known, accepted are project, training"),
         ({"project": "other"}, "project is 'other'; accepted is a name"),
         ({"project": "parts/1"}, "project is 'parts/1'"),
         ({"project": 7}, "project is 7"),
@@ -76,7 +76,7 @@ def test_what_the_input_names_holds():
         ({"gate": {"minimum": 85}}, "gate.minimum is 85; accepted is a number from 0 to 1"),
         ({"gate": {"minimum": True}}, "gate.minimum is True"),
         ({"gate": {"metric": "auc"}}, "gate.metric is 'auc'; accepted is one of f1, precision, recall"),
-        ({"gate": {"min": 1}}, "gate.min is 1; no such key is known"),
+        ({"gate": {"min": 1}}, "gate.min is 1; it is not known"),
         ({"gate": {"minimumTestImages": -1}}, "accepted is a whole number at least 0"),
         ({"model": {"minUnits": 0}}, "model.minUnits is 0; accepted is a whole number from 1 to 5"),
         ({"model": {"minUnits": 2}}, "model.maxUnits is 1; accepted is at least model.minUnits, 2"),
@@ -101,7 +101,14 @@ def test_a_bad_default_names_its_parameter():
 
 @pytest.mark.parametrize(
     ("given", "project"),
-    [({"project": "a-b"}, "a-b"), ({"project": "a/b"}, "parts"), ({}, "parts"), ([1], "parts"), (None, "parts")],
+    [
+        ({"project": "parts-b"}, "parts-b"),
+        ({"project": "a-b"}, "parts"),
+        ({"project": "a/b"}, "parts"),
+        ({}, "parts"),
+        ([1], "parts"),
+        (None, "parts"),
+    ],
 )
 def test_a_clean_up_finds_a_project_in_any_input(given, project):
     assert project_of(given, "parts") == project
