@@ -13,12 +13,12 @@ logger = Logger()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"project", "type": "TRAIN" or "TEST", "execution", "refused"} → {"arn"}."""
+    """{"project", "type": "TRAIN" or "TEST", "execution", "since", "refused"} → {"arn"}."""
     kind = event["type"]
     project = find_project(rekognition, event["project"])
     for dataset in project.get("Datasets", []) if project else []:
         arn = dataset["DatasetArn"]
-        if dataset["DatasetType"] == kind and made_by(rekognition, arn, event["execution"]):
+        if dataset["DatasetType"] == kind and made_by(rekognition, arn, event["execution"], event["since"]):
             logger.info("adopted", extra={"arn": arn})
             return {"arn": arn}
     raise refusal(event["refused"], DatasetRejected, f"The {kind} dataset could not be created")

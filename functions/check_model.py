@@ -25,7 +25,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if status not in WAITED_FOR:
         said = version.get("StatusMessage", "the service gave no message") if version else "it was deleted"
         raise StartFailed(f"{name} is {status} instead of RUNNING: {said}")
-    if event["refused"] and status != "STARTING":
+    in_use = (event["refused"] or {}).get("Error") == "Rekognition.ResourceInUseException"
+    if event["refused"] and not in_use and status != "STARTING":
         raise refusal(event["refused"], StartFailed, f"{name} could not be started")
     try:
         poll = again(event["poll"], f"{name} was still {status}")

@@ -6,10 +6,9 @@ import boto3
 from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
 from customlabels.errors import Unexpected
-from customlabels.models import find_version
+from customlabels.models import RUNNING, find_version
 from customlabels.polling import TooLong, again, done
 
-RUNNING = ("STARTING", "RUNNING", "STOPPING")
 rekognition = boto3.client("rekognition", config=PATIENT)
 logger = Logger()
 

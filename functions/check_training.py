@@ -9,6 +9,7 @@ from customlabels.errors import TrainingFailed
 from customlabels.models import find_version
 from customlabels.polling import TooLong, again, done
 
+LISTED_WITHIN = 600  # seconds; a version that is not listed by then was deleted
 WAITED_FOR = ("not listed yet", "TRAINING_IN_PROGRESS")
 # A trained version may have been started by hand before this look.
 TRAINED = ("TRAINING_COMPLETED", "STARTING", "RUNNING", "STOPPING", "STOPPED", "FAILED")
@@ -30,8 +31,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             "summary": evaluated["Summary"]["S3Object"],
             "trainingSeconds": version.get("BillableTrainingTimeInSeconds"),
         }
-    if status not in (*WAITED_FOR, *TRAINED):
-        said = version.get("StatusMessage", "the service gave no message") if version else ""
+    gone = version is None and event["poll"]["waited"] > LISTED_WITHIN
+    if gone or status not in (*WAITED_FOR, *TRAINED):
+        said = version.get("StatusMessage", "the service gave no message") if version else "it was deleted"
         raise TrainingFailed(f"{name} is {status}: {said}")
     try:
         poll = again(event["poll"], f"{name} was still {status}")

@@ -10,15 +10,14 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 from customlabels.clients import PATIENT
-from customlabels.errors import Unexpected
+from customlabels.errors import NAMES, Unexpected
 from customlabels.failures import ENDED, compose, read_failure
 from customlabels.inputs import project_of
-from customlabels.models import find_project, find_version, made_by, read_live
+from customlabels.models import RUNNING, find_project, find_version, made_by, read_live
 from customlabels.names import parse_version_arn, version_name
-from customlabels.polling import TooLong, again, begin, done
+from customlabels.polling import Poll, TooLong, again, begin, done
 from customlabels.settings import Settings
 
-RUNNING = ("STARTING", "RUNNING", "STOPPING")
 QUIET = 60  # seconds in which a start that was under way when the run ended may still take effect
 settings = Settings.read()
 rekognition = boto3.client("rekognition", config=PATIENT)
@@ -27,43 +26,43 @@ logger = Logger()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"execution", "input" or "project", "failed", "cleanUp"} → {"poll", "error", "cause", "stopped"}."""
-    execution, failure = event["execution"], read_failure(event["failed"])
-    project = event.get("project") or project_of(
-        _parsed(event.get("input", event.get("ended", {}).get("input"))), settings.project
-    )
-    clean_up = event["cleanUp"]
+    """{"execution", "failed", "cleanUp", and the run's state or "ended"} → {"poll", "error", "cause", "stopped"}.
+
+    `told` says whether the run has reported itself, where it was ended from outside.
+    """
+    if "ended" in event:
+        event = {**event, **_ended(event["execution"])}
+    execution, failure, clean_up = event["execution"], read_failure(event["failed"]), event["cleanUp"]
+    project = event.get("project") or project_of(event["input"], settings.project)
     poll = clean_up["poll"] or begin(10, 60, settings.model_start_limit + 3600)
-    stopped = clean_up.get("stopped", [])
+    stopped, facts = clean_up.get("stopped", []), []
     described = find_project(rekognition, project)
-    if not described:
-        return {
-            "poll": done(poll),
-            "error": failure.error,
-            "cause": compose(failure, execution, []),
-            "stopped": [],
-        }
-    arn = described["ProjectArn"]
-    target = _to_stop(arn, project, execution)
-    status = target["Status"] if target else "GONE"
-    if target and status in ("RUNNING", "STARTING") and _stop(target["ProjectVersionArn"]):
-        stopped = [*stopped, target["ProjectVersionArn"]]
-    unsure = status == "TRAINING_COMPLETED" and failure.stage in ("StartFailed", ENDED)
-    if status in RUNNING or (unsure and poll["waited"] < QUIET):
-        try:
-            poll = again(poll, f"The model of {execution} was still {status}")
-        except TooLong as error:
-            raise Unexpected(str(error)) from None
-        return {"poll": poll, "stopped": stopped}
-    cause = compose(failure, execution, _facts(arn, status))
+    if described:
+        target = _to_stop(described["ProjectArn"], project, execution, event["since"])
+        status = target["Status"] if target else "GONE"
+        if target and status in ("RUNNING", "STARTING") and _stop(target["ProjectVersionArn"], status):
+            stopped = [*stopped, target["ProjectVersionArn"]]
+        unsure = status == "TRAINING_COMPLETED" and failure.stage in ("StartFailed", ENDED)
+        if status in RUNNING or (unsure and poll["waited"] < QUIET):
+            return {"poll": _later(poll, f"The model of {execution} was still {status}"), "stopped": stopped}
+        facts = _facts(described["ProjectArn"], status)
+    cause = compose(failure, execution, facts)
     logger.warning("cleaned up", extra={"project": project, "error": failure.error, "stopped": stopped})
-    return {"poll": done(poll), "error": failure.error, "cause": cause, "stopped": stopped}
+    told = event.get("told", False)
+    return {"poll": done(poll), "error": failure.error, "cause": cause, "stopped": stopped, "told": told}
 
 
-def _to_stop(project_arn: str, project: str, execution: str) -> Any:
+def _later(poll: Poll, what: str) -> Poll:
+    try:
+        return again(poll, what)
+    except TooLong as error:
+        raise Unexpected(str(error)) from None
+
+
+def _to_stop(project_arn: str, project: str, execution: str, since: str) -> Any:
     """The version that must not run: the run's own, or, once that is live, the one that was live before."""
     own = find_version(rekognition, project_arn, version_name(execution))
-    if not own or not made_by(rekognition, own["ProjectVersionArn"], execution):
+    if not own or not made_by(rekognition, own["ProjectVersionArn"], execution, since):
         return None
     live = read_live(table, project)
     if live.arn != own["ProjectVersionArn"]:
@@ -72,12 +71,13 @@ def _to_stop(project_arn: str, project: str, execution: str) -> Any:
     return find_version(rekognition, project_arn, before) if before else None
 
 
-def _stop(arn: str) -> bool:
-    """Whether the stop was accepted; a version that is only starting may refuse it until it runs."""
+def _stop(arn: str, status: str) -> bool:
+    """Whether the stop was accepted; how the service refuses it to a version in STARTING is not known."""
     try:
         rekognition.stop_project_version(ProjectVersionArn=arn)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ("ResourceInUseException", "ResourceNotFoundException"):
+        gone = error.response["Error"]["Code"] in ("ResourceInUseException", "ResourceNotFoundException")
+        if status == "RUNNING" and not gone:
             raise
         return False
     return True
@@ -97,9 +97,12 @@ def _facts(project_arn: str, status: str) -> list[str]:
     return facts
 
 
-def _parsed(given: Any) -> Any:
-    """The input, which an event tells as JSON text."""
-    try:
-        return json.loads(given) if isinstance(given, str) else given
-    except ValueError:
-        return None
+def _ended(arn: str) -> dict[str, Any]:
+    """What Step Functions tells of a run that was ended from outside of its definition."""
+    described = boto3.client("stepfunctions", config=PATIENT).describe_execution(executionArn=arn)
+    return {
+        "execution": arn,
+        "since": described["startDate"].isoformat(),
+        "input": json.loads(described.get("input", "{}")),
+        "told": described.get("error") in NAMES,  # then the run has reported itself
+    }

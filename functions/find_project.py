@@ -14,7 +14,10 @@ logger = Logger()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"project", "poll"} → {"poll", "arn", "datasets": {"TRAIN", "TEST": {"arn", "status"} or null}}."""
+    """{"project", "dryRun", "poll"} → {"poll", "absent", "arn", "datasets": {"TRAIN", "TEST"}}.
+
+    A dataset is {"arn", "status"}, or null where there is none.
+    """
     project = find_project(rekognition, event["project"])
     datasets: dict[str, dict[str, str] | None] = {"TRAIN": None, "TEST": None}
     for dataset in project.get("Datasets", []) if project else []:
@@ -23,8 +26,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     status = project["Status"] if project else "not there"
     try:
         poll = event["poll"]
-        settled = status == "CREATED" and not moving
+        # A dry run creates nothing, and may find nothing.
+        settled = (status == "CREATED" and not moving) or (event["dryRun"] and not project)
         poll = done(poll) if settled else again(poll, f"Project {event['project']} is {status} {moving or ''}")
     except TooLong as error:
         raise Unexpected(str(error)) from None
-    return {"poll": poll, "arn": project["ProjectArn"] if project else None, "datasets": datasets}
+    return {
+        "poll": poll,
+        "absent": project is None,
+        "arn": project["ProjectArn"] if project else None,
+        "datasets": datasets,
+    }

@@ -15,7 +15,9 @@ from customlabels.requests import Refusal, read_request
 from customlabels.settings import Inference
 
 LIVE_SECONDS = 5  # how long a switch of the live model may go unnoticed
-BRIEF = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=2, read_timeout=10)
+# Together below the function's own time limit, so that the client always gets this API's answer.
+MODEL = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=7)
+TABLE = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
 NOT_LIVE = Refusal(
     503, "ModelNotRunning", "No model of this project is running now; try again later.", {"Retry-After": "60"}
 )
@@ -47,8 +49,8 @@ UNAVAILABLE = Refusal(
 )
 
 settings = Inference.read()
-rekognition = boto3.client("rekognition", config=BRIEF)
-table = boto3.resource("dynamodb", config=BRIEF).Table(settings.state_table)
+rekognition = boto3.client("rekognition", config=MODEL)
+table = boto3.resource("dynamodb", config=TABLE).Table(settings.state_table)
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(project=settings.project)

@@ -5,14 +5,14 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
-from customlabels.datasets import Rows, branch, decide
+from customlabels.datasets import READABLE, branch, decide, must_rebuild
 from customlabels.errors import DatasetRejected
-from customlabels.reading import Reader, identity_row
+from customlabels.preparing import Desk
 from customlabels.settings import Settings
-from customlabels.sources import Location, Source
+from customlabels.sources import Source
 
 settings = Settings.read()
-reader = Reader(boto3.client("s3", config=PATIENT), boto3.client("rekognition", config=PATIENT))
+s3 = boto3.client("s3", config=PATIENT)
 logger = Logger()
 
 
@@ -22,35 +22,27 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     `split` asks for a distribution; `former` is a test dataset whose images a new split takes back.
     """
     source, existing = Source(**event["source"]), event["existing"]
-    action = decide(source, event["refresh"], existing)
-    if action == "keep" and source.kind != "split" and next(reader.dataset(existing["arn"]), None) is None:
+    desk = Desk(s3, settings.data_bucket, event["project"], event["version"], "testing")
+    decided = action = decide(source, event["refresh"], existing)
+    if action == "keep" and source.kind != "split" and next(desk.dataset(existing["arn"]), None) is None:
         action = "replace"  # an empty test dataset holds nothing worth keeping
     if action == "keep":
-        images = reader.dataset(existing["arn"])
+        images = desk.dataset(existing["arn"])
     else:
-        images = iter(()) if source.kind == "split" else reader.source(source)
-    place = f"manifests/{event['project']}/{event['version']}"
-    labelled = 0
-    with (
-        Rows(reader.s3, Location(settings.data_bucket, f"{place}/test.manifest")) as manifest,
-        Rows(reader.s3, Location(settings.data_bucket, f"{place}/test.identities")) as identities,
-    ):
-        for image in reader.with_etags(images):
-            manifest.write(image.line)
-            identities.write(identity_row(image))
-            labelled += image.labelled
-    split = source.kind == "split" and manifest.count == 0
-    if not (labelled or split):
+        images = iter(()) if source.kind == "split" else desk.source(source)
+    if action == "keep" and must_rebuild(existing):
+        action = "replace"
+    written = desk.write(desk.with_etags(images))
+    split = source.kind == "split" and written.images == 0
+    if not (written.labelled or split):
         raise DatasetRejected(f"The testing {source.kind} {source.value} holds no labelled PNG or JPEG image.")
-    logger.info("prepared", extra={"action": action, "split": split, "images": manifest.count})
+    logger.info("prepared", extra={"action": action, "split": split, "images": written.images})
     return branch(
         action,
         existing,
         limit=settings.dataset_limit,
         empty=split,
         split=split,
-        images=manifest.count,
-        manifest=manifest.object,
-        identities=identities.object,
-        former=existing["arn"] if split and action == "replace" else None,
+        **written._asdict(),
+        former=existing["arn"] if split and decided == "replace" and existing["status"] in READABLE else None,
     )

@@ -46,5 +46,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         if live.arn != arn:
             raise SwitchFailed(f"While this run went on, {live.arn} was made live; it stays so.") from None
         before = live.previous
+    if before == arn:
+        before = None  # it was live already, and must not be stopped as the one before
     logger.info("promoted", extra={"arn": arn, "previous": before})
     return {"previous": before, "previousVersion": parse_version_arn(before).version if before else None}

@@ -103,8 +103,11 @@ def start(module: str, variables: dict[str, str]) -> ModuleType:
 
 
 @contextlib.contextmanager
-def deployed(settings: Settings) -> Iterator[Stack]:
-    """The stack on a test cloud of its own, with the environment that the template gives its functions."""
+def deployed(settings: Settings, **variables: str) -> Iterator[Stack]:
+    """The stack on a test cloud of its own, with the environment that the template gives its functions.
+
+    `variables` stand in for those that a parameter of the template sets.
+    """
     modules: dict[str, ModuleType] = {}
     handlers = {
         name: lambda event, context, name=name: modules[name].handler(event, context) for name in _functions()
@@ -125,7 +128,8 @@ def deployed(settings: Settings) -> Iterator[Stack]:
             return [json.loads(message["Body"]) for message in found]
 
         for name, module in _functions().items():
-            modules[name] = start(module, environment(TEMPLATE, name, {"DataBucket": BUCKET, "StateTable": TABLE}))
+            given = environment(TEMPLATE, name, {"DataBucket": BUCKET, "StateTable": TABLE})
+            modules[name] = start(module, {**given, **variables})
         arns = {f"{name}Arn": arn for name, arn in cloud.functions.items()}
         values = {**arns, "TopicArn": topic, "Partition": "aws"}
         import boto3

@@ -1,6 +1,7 @@
 """Reads the templates as SAM and CloudFormation do, so that no test keeps a second copy of what they say."""
 
 import json
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,15 @@ NAMES = ("template.yaml", "inference.yaml")
 
 
 @cache
-def _text(name: str) -> str:
-    return (ROOT / name).read_text()
-
-
 def source(name: str) -> dict[str, Any]:
-    """The template as it is written."""
-    return yaml_parse(_text(name))
+    """The template as it is written; read once, and not to be changed."""
+    return yaml_parse((ROOT / name).read_text())
 
 
+@cache
 def transformed(name: str) -> dict[str, Any]:
     """The template as SAM hands it to CloudFormation; built code stands in for local folders."""
-    template = source(name)
+    template = deepcopy(source(name))
     template.setdefault("Globals", {}).setdefault("Function", {}).pop("CodeUri", None)
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":

@@ -4,14 +4,15 @@ import tempfile
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
+from customlabels.locations import Location
 from customlabels.polling import Poll, begin
-from customlabels.sources import Location, Source
+from customlabels.sources import Source
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 READY = ("CREATE_COMPLETE", "UPDATE_COMPLETE")  # an update that succeeded overwrites CREATE_COMPLETE
-USABLE = (*READY, "UPDATE_FAILED")  # a failed update leaves what was there before
+READABLE = (*READY, "UPDATE_FAILED")  # a failed update leaves what was there before
 Action = Literal["keep", "create", "replace"]
 
 
@@ -19,18 +20,51 @@ def decide(source: Source, refresh: str, existing: dict[str, str] | None) -> Act
     """Whether the dataset {"arn", "status"} that exists is kept or replaced, or a first one is created."""
     if existing is None:
         return "create"
-    if existing["status"] not in USABLE:
+    if existing["status"] not in READABLE:
         return "replace"
     return "keep" if refresh == "keep" or source.value == existing["arn"] else "replace"
+
+
+def must_rebuild(existing: dict[str, str] | None) -> bool:
+    """Whether a dataset that is kept must be made anew from its own entries, since it is not ready as it is."""
+    return existing is not None and existing["status"] not in READY
+
+
+def to_read(testing: dict[str, Any], training: dict[str, Any], existing: dict[str, Any]) -> list[str]:
+    """The ARNs of the datasets whose entries a run must know: those it keeps, splits anew or copies from.
+
+    `testing` and `training` are {"source", "refresh"}, `existing` is {"TEST", "TRAIN": {"arn", "status"} or null}.
+    """
+    wanted = []
+    for part, kind in ((testing, "TEST"), (training, "TRAIN")):
+        source, dataset = Source(**part["source"]), existing[kind]
+        kept = decide(source, part["refresh"], dataset) == "keep"
+        if dataset and dataset["status"] in READABLE and (kept or source.kind == "split"):
+            wanted.append(dataset["arn"])
+        if source.kind == "dataset":
+            wanted.append(source.value)
+    return list(dict.fromkeys(wanted))
+
+
+def place_of(project: str, version: str) -> str:
+    """The prefix in the data bucket of what a run writes about its data."""
+    return f"manifests/{project}/{version}"
+
+
+def entries_prefix(project: str, version: str, arn: str) -> str:
+    """The prefix in the data bucket of the entries that a run has read of a dataset."""
+    _, owner, _, kind, created = arn.split("/")
+    return f"{place_of(project, version)}/entries/{owner}-{kind}-{created}/"
 
 
 def branch(
     action: Action, existing: dict[str, str] | None, *, limit: int, empty: bool = False, **facts: Any
 ) -> dict[str, Any]:
     """What a branch of Datasets reads: its steps, the dataset so far, and its polls (`limit` in seconds)."""
-    poll: Poll = begin(3, 60, limit)
+    poll: Poll = begin(3, 120, limit)
     return {
         **facts,
+        "action": action,
         "delete": action == "replace",
         "create": "nothing" if action == "keep" else "empty" if empty else "filled",
         "dataset": {"arn": existing["arn"] if existing else None},

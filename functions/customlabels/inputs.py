@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from customlabels.errors import InvalidInput
 from customlabels.names import PROJECT_NAME
+from customlabels.preflight.findings import quoted
 from customlabels.settings import Defaults, Settings
 from customlabels.sources import default_source, parse_source
 
@@ -45,17 +46,17 @@ _GATE = {
 }
 _MODEL = {"minUnits": _whole(1, UNITS), "maxUnits": _whole(1, UNITS)}
 _REFRESH = {"training": _one_of(*REFRESHES), "testing": _one_of(*REFRESHES)}
-_KEYS = ("project", "training", "testing", "refresh", "gate", "model")
+_KEYS = ("project", "training", "testing", "refresh", "gate", "model", "dryRun")
 
 
 def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any]:
     """The run that `given` (the execution's input) asks for, complete.
 
-    Gives {"project", "training": {"source", "refresh"}, "testing": same, "gate", "model"};
+    Gives {"project", "training": {"source", "refresh"}, "testing": same, "gate", "model", "dryRun"};
     InvalidInput names the key, the value and what is accepted.
     """
     if not isinstance(given, dict):
-        raise InvalidInput(f"The input is {given!r}; accepted is a JSON object, {{}} for all defaults.")
+        raise InvalidInput(f"The input is {quoted(given)}; accepted is a JSON object, {{}} for all defaults.")
     _known("", given, _KEYS)
     project = _project(given.get("project", settings.project), settings.project)
     refresh = _section("refresh", given, {"training": "replace", "testing": "keep"}, _REFRESH)
@@ -64,15 +65,18 @@ def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any
         raise InvalidInput(
             f"model.maxUnits is {model['maxUnits']}; accepted is at least model.minUnits, {model['minUnits']}."
         )
+    dry_run = given.get("dryRun", False)
+    if not isinstance(dry_run, bool):
+        raise InvalidInput(f"dryRun is {quoted(dry_run)}; accepted is true or false.")
     parts = {}
     for key, parameter, text in (
         ("training", "TrainingSource", defaults.training_source),
         ("testing", "TestingSource", defaults.testing_source),
     ):
         testing = key == "testing"
-        value = given.get(key) or default_source(
-            parameter, text, project=project, bucket=settings.data_bucket, testing=testing
-        )
+        value = given.get(key)
+        if value is None:
+            value = default_source(parameter, text, project=project, bucket=settings.data_bucket, testing=testing)
         source = parse_source(key, value, testing=testing)
         parts[key] = {"source": source._asdict(), "refresh": refresh[key]}
     return {
@@ -80,19 +84,21 @@ def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any
         **parts,
         "gate": _section("gate", given, defaults.gate, _GATE),
         "model": model,
+        "dryRun": dry_run,
     }
 
 
 def project_of(given: Any, default: str) -> str:
     """The project that an input meant, for cleaning up after it: the default when it names none that can be."""
     named = given.get("project") if isinstance(given, dict) else None
-    return named if isinstance(named, str) and PROJECT_NAME.fullmatch(named) else default
+    good = isinstance(named, str) and PROJECT_NAME.fullmatch(named) and named.startswith(default)
+    return str(named) if good else default
 
 
 def _project(name: Any, family: str) -> str:
     if not isinstance(name, str) or not PROJECT_NAME.fullmatch(name) or not name.startswith(family):
         raise InvalidInput(
-            f"project is {name!r}; accepted is a name of letters, digits, '_', '.' and '-' that begins with "
+            f"project is {quoted(name)}; accepted is a name of letters, digits, '_', '.' and '-' that begins with "
             f"{family!r}, the stack's parameter Project."
         )
     return name
@@ -103,12 +109,12 @@ def _section(
 ) -> dict[str, Any]:
     values = given.get(name, {})
     if not isinstance(values, dict):
-        raise InvalidInput(f"{name} is {values!r}; accepted is an object with {', '.join(rules)}.")
+        raise InvalidInput(f"{name} is {quoted(values)}; accepted is an object with {', '.join(rules)}.")
     _known(f"{name}.", values, rules)
     merged = {**defaults, **values}
     for key, rule in rules.items():
         if not rule.holds(merged[key]):
-            raise InvalidInput(f"{name}.{key} is {merged[key]!r}; accepted is {rule.accepted}.")
+            raise InvalidInput(f"{name}.{key} is {quoted(merged[key])}; accepted is {rule.accepted}.")
     return merged
 
 
@@ -116,5 +122,5 @@ def _known(prefix: str, values: Mapping[str, Any], accepted: Any) -> None:
     for key in values:
         if key not in accepted:
             raise InvalidInput(
-                f"{prefix}{key} is {values[key]!r}; no such key is known, accepted are {', '.join(accepted)}."
+                f"{prefix}{key} is {quoted(values[key])}; it is not known, accepted are {', '.join(accepted)}."
             )

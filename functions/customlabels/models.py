@@ -1,12 +1,17 @@
 """What is true of a project's versions: found by name, started by whom, which one is live."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from customlabels.names import tag_value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_rekognition import RekognitionClient
     from mypy_boto3_rekognition.type_defs import ProjectDescriptionTypeDef, ProjectVersionDescriptionTypeDef
 
+RUNNING = ("STARTING", "RUNNING", "STOPPING")  # the statuses of a version that uses, or bills for, capacity
+CLOCK_SKEW = 60  # seconds by which the clocks of two services may differ
 EXECUTION_TAG = "execution"  # its value is the ARN of the execution that made the resource
 
 
@@ -31,10 +36,16 @@ def find_version(
     return next(iter(found["ProjectVersionDescriptions"]), None)
 
 
-def made_by(rekognition: "RekognitionClient", arn: str, execution: str) -> bool:
-    """Whether the resource carries the tag of this execution."""
+def made_by(rekognition: "RekognitionClient", arn: str, execution: str, since: str) -> bool:
+    """Whether this execution, which began at `since` (ISO 8601), made the resource: by its tag and its age.
+
+    A name may be used for another execution once the first is forgotten; the tag alone would be that one's too.
+    """
+    created = int(arn.rsplit("/", 1)[-1]) / 1000  # an ARN ends with its creation in epoch milliseconds
+    if created < datetime.fromisoformat(since).timestamp() - CLOCK_SKEW:
+        return False
     tags = rekognition.list_tags_for_resource(ResourceArn=arn)["Tags"]
-    return tags.get(EXECUTION_TAG) == execution
+    return tags.get(EXECUTION_TAG) == tag_value(execution)
 
 
 def read_live(table: "Table", project: str) -> Live:

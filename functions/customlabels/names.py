@@ -31,6 +31,11 @@ def version_name(execution_arn: str) -> str:
     return f"{accepted}-{hashlib.sha256(execution_arn.encode()).hexdigest()[:8]}"
 
 
+def tag_value(execution_arn: str) -> str:
+    """The execution's ARN as a tag's value, which may not hold every character of an execution's name."""
+    return re.sub(r"[^\w\s.:/=+\-@]", "-", execution_arn)[:256]
+
+
 def parse_version_arn(arn: str) -> VersionName:
     """Project and version named by a project version's ARN; ValueError for any other text."""
     match = _VERSION_ARN.fullmatch(arn)

@@ -1,30 +1,27 @@
 """Reads the images of a source, one after the other."""
 
 import json
-import re
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from customlabels.errors import DatasetRejected
+from customlabels.exports import Export, convert
+from customlabels.images import Images
+from customlabels.locations import Location, parse_uri
 from customlabels.manifests import Image, folder_label, folder_line, is_image, read_line
-from customlabels.sources import Location, Source, parse_uri
+from customlabels.preflight.findings import Findings
+from customlabels.sources import Source
 
 if TYPE_CHECKING:
-    from mypy_boto3_rekognition import RekognitionClient
     from mypy_boto3_s3 import S3Client
 
-HEADS = 32  # HeadObject calls under way at once
-_CONTENT_HASH = re.compile(r"[0-9a-f]{32}")  # an ETag of a single-part object; a multipart one has a dash
+CHUNK = 64 * 1024  # bytes of an export that are read at a time
 _UNREADABLE = {
     "NoSuchKey": "there is no such object",
     "NoSuchBucket": "there is no such bucket",
-    "ResourceNotFoundException": "there is no such dataset",
     "AccessDenied": "access is denied; name its bucket in the stack's parameter ImageBuckets",
-    "AccessDeniedException": "access is denied; it is not a dataset of this stack's projects",
 }
 
 
@@ -49,40 +46,42 @@ def identity_row(image: Image) -> str:
 
 
 class Reader:
-    """Reads sources and datasets with the function's own clients."""
+    """Reads sources and stored datasets from S3."""
 
-    def __init__(self, s3: "S3Client", rekognition: "RekognitionClient") -> None:
+    def __init__(self, s3: "S3Client") -> None:
         self.s3 = s3
-        self.rekognition = rekognition
+        self.images = Images(s3)
 
-    def source(self, source: Source) -> Iterator[Image]:
-        """The images of a folder, a manifest or a dataset; DatasetRejected when it cannot be read."""
+    def source(self, source: Source, found: Findings) -> Iterator[Image]:
+        """The images of a folder, a manifest or an export; DatasetRejected when it cannot be read.
+
+        What a conversion leaves out is counted in `found`.
+        """
         try:
             if source.kind == "folder":
                 yield from self._folder(parse_uri(source.value))
             elif source.kind == "manifest":
-                yield from self._manifest(parse_uri(source.value))
+                yield from self.manifest(parse_uri(source.value))
             else:
-                yield from self.dataset(source.value)
+                yield from self._export(Export(*source), found)
         except ClientError as error:
             if why := _UNREADABLE.get(error.response["Error"]["Code"]):
                 raise DatasetRejected(f"The {source.kind} {source.value} cannot be read: {why}.") from error
             raise
 
-    def dataset(self, arn: str) -> Iterator[Image]:
-        """The images of an existing dataset, 100 a call."""
-        pages = self.rekognition.get_paginator("list_dataset_entries").paginate(DatasetArn=arn)
-        for page in pages:
-            for line in page["DatasetEntries"]:
-                if image := read_line(line):
-                    yield image
+    def manifest(self, manifest: Location) -> Iterator[Image]:
+        """The images of a manifest; a line that names none comes as it is, for the checks to count."""
+        body = self.s3.get_object(Bucket=manifest.bucket, Key=manifest.key)["Body"]
+        for row in body.iter_lines():
+            text = row.decode("utf-8", "replace")
+            yield read_line(text) or Image("", text, labelled=False)
 
-    def with_etags(self, images: Iterable[Image]) -> Iterator[Image]:
-        """The same images, each with the hash that S3 tells of its content; those that have one keep it."""
-        with ThreadPoolExecutor(HEADS) as pool:
-            stream = iter(images)
-            while batch := list(islice(stream, HEADS * 32)):
-                yield from pool.map(self._with_etag, batch)
+    def entries(self, folder: Location) -> Iterator[Image]:
+        """The images of a dataset whose entries ReadEntries has stored below `folder`."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=folder.bucket, Prefix=folder.key)
+        for page in pages:
+            for part in page.get("Contents", []):
+                yield from self.manifest(Location(folder.bucket, part["Key"]))
 
     def identities(self, location: dict[str, str] | None) -> Identities:
         """Read rows of `identity_row` from an S3Object; nothing for None."""
@@ -103,32 +102,10 @@ class Reader:
                 reference = Location(folder.bucket, found["Key"]).uri
                 label = folder_label(folder.key, found["Key"])
                 line = folder_line(reference, label, found["LastModified"])
-                yield Image(reference, line, _content_hash(found["ETag"]), label is not None)
+                yield Image(reference, line, found["ETag"].strip('"'), label is not None)
 
-    def _manifest(self, manifest: Location) -> Iterator[Image]:
-        body: Any = self.s3.get_object(Bucket=manifest.bucket, Key=manifest.key)["Body"]
-        for number, row in enumerate(body.iter_lines(), 1):
-            text = row.decode("utf-8", "replace")
-            if not text.strip():
-                continue
-            image = read_line(text)
-            if image is None:
-                raise DatasetRejected(
-                    f"Line {number} of {manifest.uri} is not a JSON object with a source-ref: {text[:80]!r}."
-                )
-            yield image
-
-    def _with_etag(self, image: Image) -> Image:
-        if image.etag is not None:
-            return image
-        try:
-            location = parse_uri(image.reference)
-            head = self.s3.head_object(Bucket=location.bucket, Key=location.key)
-        except (ClientError, ValueError):
-            return image  # a missing image is for Rekognition's validation to report
-        return image._replace(etag=_content_hash(head["ETag"]))
-
-
-def _content_hash(etag: str) -> str | None:
-    stripped = etag.strip('"')
-    return stripped if _CONTENT_HASH.fullmatch(stripped) else None
+    def _export(self, export: Export, found: Findings) -> Iterator[Image]:
+        file = parse_uri(export.file)
+        got = self.s3.get_object(Bucket=file.bucket, Key=file.key)
+        chunks = got["Body"].iter_chunks(CHUNK)
+        yield from convert(export, chunks, got["LastModified"], self.images.sizes, found)

@@ -23,9 +23,9 @@ class Settings:
             project=environment["PROJECT"],
             data_bucket=environment["DATA_BUCKET"],
             state_table=environment["STATE_TABLE"],
-            dataset_limit=int(environment["DATASET_HOURS"]) * 3600,
-            training_limit=int(environment["TRAINING_HOURS"]) * 3600,
-            model_start_limit=int(environment["MODEL_START_MINUTES"]) * 60,
+            dataset_limit=int(float(environment["DATASET_HOURS"]) * 3600),
+            training_limit=int(float(environment["TRAINING_HOURS"]) * 3600),
+            model_start_limit=int(float(environment["MODEL_START_MINUTES"]) * 60),
         )
 
 
@@ -62,8 +62,46 @@ class Defaults:
                 "metric": environment["GATE_METRIC"],
                 "minimum": float(environment["GATE_MINIMUM"]),
                 "perLabelMinimum": float(environment["GATE_PER_LABEL_MINIMUM"]),
-                "minimumTestImages": int(environment["GATE_MINIMUM_TEST_IMAGES"]),
+                "minimumTestImages": int(float(environment["GATE_MINIMUM_TEST_IMAGES"])),
             },
             min_units=int(environment["MIN_UNITS"]),
             max_units=int(environment["MAX_UNITS"]),
+        )
+
+
+@dataclass(frozen=True)
+class Quotas:
+    """The account's quotas of the service, as far as a run can hit them."""
+
+    trainings: int  # under way at once
+    running_models: int  # at once
+    versions: int  # of one project
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> "Quotas":
+        """Read the variables that `template.yaml` sets for Plan; KeyError names a missing one."""
+        return cls(
+            trainings=int(float(environment["TRAINING_QUOTA"])),
+            running_models=int(float(environment["RUNNING_MODEL_QUOTA"])),
+            versions=int(float(environment["VERSION_QUOTA"])),
+        )
+
+
+@dataclass(frozen=True)
+class Checking:
+    """How much of the data Preflight reads, and the prices it reckons with."""
+
+    read_share: float  # of the images, 0 to 1
+    training_hours: float  # that a training is expected to take
+    training_price: float  # an hour
+    inference_price: float  # an hour and inference unit
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> "Checking":
+        """Read the variables that `template.yaml` sets for Preflight; KeyError names a missing one."""
+        return cls(
+            read_share=float(environment["READ_SHARE"]),
+            training_hours=float(environment["EXPECTED_TRAINING_HOURS"]),
+            training_price=float(environment["TRAINING_PRICE"]),
+            inference_price=float(environment["INFERENCE_PRICE"]),
         )

@@ -1,56 +1,46 @@
 """Where a dataset's images come from, as the input names it."""
 
-import re
 from typing import Any, NamedTuple
 
 from customlabels.errors import InvalidInput
+from customlabels.exports import KINDS as EXPORTS
+from customlabels.exports import parse_export
+from customlabels.locations import parse_uri
 from customlabels.names import DATASET_ARN
+from customlabels.preflight.findings import quoted
 
-_S3_URI = re.compile(r"s3://([a-z0-9][a-z0-9.\-]{1,61}[a-z0-9])(?:/(.*))?", re.DOTALL)
+KINDS = ("folder", "manifest", "dataset", *EXPORTS)
 
 
 class Source(NamedTuple):
-    """One source: `kind` is the key that the input used, `value` its URI, ARN or word."""
+    """One source: `kind` is the key that the input used, `value` its URI, ARN or word.
+
+    `folder` is where the images lie that the file of another tool names.
+    """
 
     kind: str
     value: str
-
-
-class Location(NamedTuple):
-    """An S3 bucket with a key or a prefix."""
-
-    bucket: str
-    key: str
-
-    @property
-    def uri(self) -> str:
-        return f"s3://{self.bucket}/{self.key}"
-
-
-def parse_uri(uri: str) -> Location:
-    """Bucket and key of `s3://bucket/key`; ValueError for any other text."""
-    match = _S3_URI.fullmatch(uri)
-    if not match:
-        raise ValueError(f"{uri!r} is not an s3://bucket/key address")
-    return Location(match[1], match[2] or "")
+    folder: str = ""
 
 
 def parse_source(key: str, value: Any, *, testing: bool) -> Source:
     """The one source that `value` names; InvalidInput says which `key` of the input is wrong and why."""
-    kinds = ["folder", "manifest", "dataset", *(["split"] if testing else [])]
+    kinds = (*KINDS, "split") if testing else KINDS
     if not isinstance(value, dict) or len(value) != 1 or next(iter(value)) not in kinds:
-        raise InvalidInput(f"{key} is {value!r}; accepted is an object with one of {', '.join(kinds)}.")
+        raise InvalidInput(f"{key} is {quoted(value)}; accepted is an object with one of {', '.join(kinds)}.")
     kind, text = next(iter(value.items()))
     where = f"{key}.{kind}"
     if kind == "split":
         if text != "auto":
-            raise InvalidInput(f"{where} is {text!r}; accepted is 'auto'.")
+            raise InvalidInput(f"{where} is {quoted(text)}; accepted is 'auto'.")
         return Source(kind, text)
+    if kind in EXPORTS:
+        return Source(*parse_export(where, kind, text))
     if not isinstance(text, str):
-        raise InvalidInput(f"{where} is {text!r}; accepted is a text.")
+        raise InvalidInput(f"{where} is {quoted(text)}; accepted is a text.")
     if kind == "dataset":
         if not DATASET_ARN.fullmatch(text):
-            raise InvalidInput(f"{where} is {text!r}; accepted is the ARN of a Custom Labels dataset.")
+            raise InvalidInput(f"{where} is {quoted(text)}; accepted is the ARN of a Custom Labels dataset.")
         return Source(kind, text)
     return Source(kind, _address(where, text, folder=kind == "folder"))
 
@@ -72,7 +62,7 @@ def _address(where: str, text: str, *, folder: bool) -> str:
             raise ValueError(text)
     except ValueError:
         raise InvalidInput(
-            f"{where} is {text!r}; accepted is s3://bucket/{'folder/' if folder else 'key'}."
+            f"{where} is {quoted(text)}; accepted is s3://bucket/{'folder/' if folder else 'key'}."
         ) from None
     if folder:
         return location.uri if location.uri.endswith("/") else location.uri + "/"

@@ -79,7 +79,10 @@ def test_calls_are_tried_again_on_throttling_and_server_faults_only(state):
     assert retry["MaxDelaySeconds"] <= 60
 
 
-@pytest.mark.parametrize("state", [task for task in TASKS if task.values[0]["Resource"].startswith("${")])
+FUNCTIONS = [task for task in TASKS if task.values[0]["Resource"].startswith("${")]
+
+
+@pytest.mark.parametrize("state", [task for task in FUNCTIONS if task.id != "after_train.asl.json: CleanUp"])
 def test_what_a_function_says_is_final_and_anything_else_is_tried_again(state):
     from customlabels.errors import NAMES
 
@@ -87,6 +90,12 @@ def test_what_a_function_says_is_final_and_anything_else_is_tried_again(state):
     assert final["MaxAttempts"] == 0
     assert set(final["ErrorEquals"]) == NAMES - {"ModelRejected"}  # which no function raises
     assert other["ErrorEquals"] == ["States.ALL"]
+
+
+def test_the_last_resort_goes_on_trying():
+    final, other = definition("after_train.asl.json")["States"]["CleanUp"]["Retry"]
+    assert (final["ErrorEquals"], final["MaxAttempts"]) == (["Unexpected"], 0)
+    assert other["MaxAttempts"] * other["MaxDelaySeconds"] > 3 * 3600
 
 
 def test_every_failure_of_a_run_is_cleaned_up_and_named():

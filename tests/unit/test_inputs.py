@@ -17,12 +17,13 @@ def test_an_empty_input_means_every_default():
     assert resolve({}, SETTINGS, DEFAULTS) == {
         "project": "parts",
         "training": {
-            "source": {"kind": "folder", "value": "s3://data/images/parts/train/"},
+            "source": {"kind": "folder", "value": "s3://data/images/parts/train/", "folder": ""},
             "refresh": "replace",
         },
-        "testing": {"source": {"kind": "split", "value": "auto"}, "refresh": "keep"},
+        "testing": {"source": {"kind": "split", "value": "auto", "folder": ""}, "refresh": "keep"},
         "gate": {"metric": "f1", "minimum": 0.85, "perLabelMinimum": 0.0, "minimumTestImages": 1},
         "model": {"minUnits": 1, "maxUnits": 1},
+        "dryRun": False,
     }
 
 
@@ -40,9 +41,13 @@ def test_what_the_input_names_holds():
         DEFAULTS,
     )
     assert run["project"] == "parts-blue"
-    assert run["training"]["source"] == {"kind": "manifest", "value": "s3://other/train.manifest"}
+    assert run["training"]["source"] == {
+        "kind": "manifest",
+        "value": "s3://other/train.manifest",
+        "folder": "",
+    }
     assert run["testing"] == {
-        "source": {"kind": "folder", "value": "s3://other/test/"},
+        "source": {"kind": "folder", "value": "s3://other/test/", "folder": ""},
         "refresh": "replace",
     }
     assert run["gate"] == {**DEFAULTS.gate, "metric": "recall", "minimum": 1}
@@ -54,7 +59,7 @@ def test_what_the_input_names_holds():
     [
         ([], "The input is []"),
         ("run", "The input is 'run'"),
-        ({"projekt": "x"}, "projekt is 'x'; no such key is known, accepted are project, training"),
+        ({"projekt": "x"}, "projekt is 'x'; it is not known, accepted are project, training"),
         ({"project": "other"}, "project is 'other'; accepted is a name"),
         ({"project": "parts/1"}, "project is 'parts/1'"),
         ({"project": 7}, "project is 7"),
@@ -71,11 +76,14 @@ def test_what_the_input_names_holds():
         ({"gate": {"minimum": 85}}, "gate.minimum is 85; accepted is a number from 0 to 1"),
         ({"gate": {"minimum": True}}, "gate.minimum is True"),
         ({"gate": {"metric": "auc"}}, "gate.metric is 'auc'; accepted is one of f1, precision, recall"),
-        ({"gate": {"min": 1}}, "gate.min is 1; no such key is known"),
+        ({"gate": {"min": 1}}, "gate.min is 1; it is not known"),
         ({"gate": {"minimumTestImages": -1}}, "accepted is a whole number at least 0"),
         ({"model": {"minUnits": 0}}, "model.minUnits is 0; accepted is a whole number from 1 to 5"),
         ({"model": {"minUnits": 2}}, "model.maxUnits is 1; accepted is at least model.minUnits, 2"),
         ({"model": {"maxUnits": 1.5}}, "model.maxUnits is 1.5"),
+        ({"dryRun": "yes"}, "dryRun is 'yes'; accepted is true or false"),
+        ({"training": {"coco": 7}}, "training.coco is 7; accepted is s3://bucket/key"),
+        ({"training": {"csv": {"file": "s3://b/x.csv", "image": "s"}}}, "training.csv is {'file'"),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_accepted(given, said):
@@ -93,7 +101,14 @@ def test_a_bad_default_names_its_parameter():
 
 @pytest.mark.parametrize(
     ("given", "project"),
-    [({"project": "a-b"}, "a-b"), ({"project": "a/b"}, "parts"), ({}, "parts"), ([1], "parts"), (None, "parts")],
+    [
+        ({"project": "parts-b"}, "parts-b"),
+        ({"project": "a-b"}, "parts"),
+        ({"project": "a/b"}, "parts"),
+        ({}, "parts"),
+        ([1], "parts"),
+        (None, "parts"),
+    ],
 )
 def test_a_clean_up_finds_a_project_in_any_input(given, project):
     assert project_of(given, "parts") == project

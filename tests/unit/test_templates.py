@@ -6,8 +6,13 @@ import pytest
 
 from tests.templates import NAMES, ROOT, source, transformed
 
-# Log delivery, X-Ray and DescribeProjects know no narrower resource.
-WIDE = {"rekognition:DescribeProjects", "xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+# Log delivery, X-Ray, DescribeProjects and CreateProject know no narrower resource.
+WIDE = {
+    "rekognition:DescribeProjects",
+    "rekognition:CreateProject",
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+}
 
 
 def resources(name, kind):

@@ -1,8 +1,11 @@
 """How the training workflow fails: the error, the cause, and what runs afterwards."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.stack import BUCKET, PROJECT
+from tests.conftest import TIMES
+from tests.stack import BUCKET, PROJECT, deployed
 
 FINAL_STATES = ["CleanUp", "CleanedUp?", "NotifyFailed", "Failed"]
 
@@ -77,12 +80,48 @@ def test_a_model_that_fails_to_start_leaves_the_old_one_live(stack, images):
     assert stack.live == live
 
 
-def test_a_third_running_model_is_a_quota_and_is_named(stack, images):
+def test_a_third_running_model_is_refused_before_anything_is_created(stack, images):
     for name in ("one", "two"):
         stack.run({**images, "project": f"{PROJECT}-{name}"}, name=name)
     result = stack.run(images, name="three")
+    assert_failed(
+        result,
+        "QuotaExceeded",
+        "2 models are running (",
+        f"{PROJECT}-one/one",
+        "`python -m cli stop`",
+        "RunningModelQuota",
+    )
+    assert result.states == ["Input", "Plan", *FINAL_STATES]
+    assert stack.versions() == {}
+
+
+def test_a_start_beyond_the_quota_is_named(stack, images):
+    stack.cloud.service.faults.add("StartProjectVersion", "LimitExceededException", call=None)
+    result = stack.run(images, name="three")
     assert_failed(result, "QuotaExceeded", "Version three could not be started")
     assert stack.running() == []
+
+
+def test_a_training_waits_for_a_slot(stack, images):
+    for call in range(1, 4):
+        stack.cloud.service.faults.add("CreateProjectVersion", "LimitExceededException", call=call)
+    result = stack.run(images)
+    assert result.status == "SUCCEEDED", result.cause
+    assert result.states.count("WaitForSlot") == 3
+
+
+def test_a_slot_that_never_comes_free_is_a_quota():
+    with deployed(TIMES, TRAINING_HOURS="1.5") as stack:
+        stack.put("train", range(8))
+        stack.cloud.service.faults.add("CreateProjectVersion", "LimitExceededException", call=None)
+        result = stack.run({})
+        assert_failed(result, "QuotaExceeded", "used up its quota, still after 93 minutes")
+
+
+def test_a_project_full_of_versions_is_a_quota(stack, images):
+    stack.cloud.service.faults.add("CreateProjectVersion", "ServiceQuotaExceededException", call=1)
+    assert_failed(stack.run(images, name="last"), "QuotaExceeded", "The version last could not be created")
 
 
 @pytest.mark.parametrize(
@@ -160,6 +199,31 @@ def test_a_run_that_is_stopped_after_its_switch_leaves_one_running(stack, images
     stack.ended(result, images)
     assert stack.running() == ["stopped"]
     assert stack.live["projectVersionArn"].split("/")[3] == "stopped"
+
+
+def test_a_model_that_refuses_to_stop_while_it_starts_is_stopped_later():
+    awkward = replace(TIMES, stop_while_starting=False, wrong_stop_error="InvalidParameter", start_seconds=1200)
+    with deployed(awkward) as stack:
+        train, test = stack.put("train", range(8)), stack.put("test", range(100, 103))
+        given = {"training": {"folder": train}, "testing": {"folder": test}, "gate": {"minimum": 0}}
+        result = stack.run(given, name="stopped", stop_at="WaitForModel")
+        assert stack.versions() == {"stopped": "STARTING"}
+        assert stack.ended(result, given).status == "SUCCEEDED"
+        assert stack.versions() == {"stopped": "STOPPED"}
+
+
+def test_an_input_that_names_a_foreign_project_is_an_invalid_input(stack):
+    stack.rekognition.create_project(ProjectName="someone-elses")
+    result = stack.run({"project": "someone-elses"})
+    assert_failed(result, "InvalidInput", "project is 'someone-elses'; accepted is a name")
+
+
+def test_a_run_that_reported_itself_is_not_reported_twice(stack):
+    given = {"project": 7}
+    result = stack.run(given)
+    assert len(stack.told()) == 1
+    assert stack.ended(result, given).status == "SUCCEEDED"
+    assert stack.told() == []
 
 
 def test_a_folder_without_images_is_told(stack):

@@ -56,6 +56,42 @@ def test_a_second_run_makes_a_new_version_and_stops_the_old_one(stack, images):
     assert stack.live["previous"] == second.output["previous"] == first.output["projectVersionArn"]
 
 
+def test_a_live_model_that_was_stopped_by_hand_is_no_trouble(stack, images):
+    first = stack.run(images, name="first").output
+    stack.rekognition.stop_project_version(ProjectVersionArn=first["projectVersionArn"])
+    stack.cloud.clock.advance(60)
+    result = stack.run(images, name="second")
+    assert result.status == "SUCCEEDED", result.cause
+    assert "StopPrevious" not in result.states
+    assert stack.running() == ["second"]
+
+
+def test_an_execution_may_have_any_name(stack, images):
+    result = stack.run(images, name="try (1)!")
+    assert result.status == "SUCCEEDED", result.cause
+    assert result.output["version"].startswith("try--1---")
+
+
+def test_a_dataset_whose_update_failed_is_made_anew(stack):
+    stack.put("train", range(10))
+    result = stack.run(INPUT)
+    assert result.status == "SUCCEEDED", result.cause
+    (project,) = stack.rekognition.describe_projects()["ProjectDescriptions"]
+    arns = [dataset["DatasetArn"] for dataset in project["Datasets"]]
+    elsewhere = json.dumps({"source-ref": "s3://elsewhere/x.png"}).encode()
+    for arn in arns:
+        stack.rekognition.update_dataset_entries(DatasetArn=arn, Changes={"GroundTruth": elsewhere})
+    stack.cloud.clock.advance(60)
+    for arn in arns:
+        found = stack.rekognition.describe_dataset(DatasetArn=arn)["DatasetDescription"]
+        assert found["Status"] == "UPDATE_FAILED"
+    test = references(stack.entries("TEST"))
+    result = stack.run({"refresh": {"training": "keep"}, **INPUT})
+    assert result.status == "SUCCEEDED", result.cause
+    assert references(stack.entries("TEST")) == test
+    assert len(stack.entries("TRAIN")) == 24
+
+
 def test_an_empty_input_trains_on_the_default_folder_and_splits_it(stack):
     stack.put("train", range(20))
     result = stack.run({})
@@ -96,13 +132,20 @@ def test_an_image_of_the_test_set_is_left_out_by_name_and_by_content(stack, imag
             Key=f"images/{PROJECT}/train/down/again-{number}.png",
             CopySource=f"{BUCKET}/images/{PROJECT}/test/down/{number}.png",
         )
-    result = stack.run({**images, "training": {"folder": f"s3://{BUCKET}/images/{PROJECT}/"}})
+    result = stack.run({**images, "gate": {"minimum": 0}})
+    assert result.status == "SUCCEEDED", result.cause
+    assert len(stack.entries("TRAIN")) == 24
+    assert not any("again" in ref for ref in references(stack.entries("TRAIN")))
+    lines = [{key: line[key] for key in line if key != "cl-metadata"} for line in stack.entries("TEST")]
+    lines += [line for line in stack.entries("TRAIN") if "/0.png" in line["source-ref"]]
+    manifest = "\n".join(json.dumps(line) for line in lines).encode()
+    stack.s3.put_object(Bucket=BUCKET, Key="images/test.manifest", Body=manifest)
+    changed = {"testing": {"manifest": f"s3://{BUCKET}/images/test.manifest"}, "refresh": {"testing": "replace"}}
+    result = stack.run({**images, **changed, "gate": {"minimum": 0}})
+    assert result.status == "SUCCEEDED", result.cause
     train, test = references(stack.entries("TRAIN")), references(stack.entries("TEST"))
-    assert len(test) == 9
-    assert len(train) == 24
-    assert not any("again" in ref or "/test/" in ref for ref in train)
-    # The labels were the folders `train` and `test`, of which one is left: too few to train on.
-    assert result.error == "TrainingFailed"
+    assert (len(train), len(test)) == (21, 12)
+    assert not train & test
 
 
 def test_a_kept_training_dataset_is_cleaned_of_new_test_images(stack, images):

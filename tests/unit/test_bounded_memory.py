@@ -1,0 +1,129 @@
+"""250,000 lines, the most that Rekognition takes, pass within the memory of a small Lambda."""
+
+import json
+import subprocess
+import sys
+import tracemalloc
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from customlabels.exports import Export, convert
+from customlabels.manifests import folder_line
+from customlabels.preflight.checks import Preflight
+from customlabels.preflight.findings import Findings
+
+STATUS = Path("/proc/self/status")
+FOLDER = "s3://images/a/folder/of/some/depth/"
+WHEN = datetime(2026, 11, 22, 8, 30, 11, tzinfo=UTC)
+
+# Both datasets in one process of its own, whose peak is read where the system tells it. The table names two boxes
+# of each image, apart from each other, so that nothing but the whole of it tells what a line holds.
+WHOLE = """
+from tests.unit.test_bounded_memory import *
+from customlabels.preflight.line_checks import Facts
+
+def table(count):
+    yield b"image,label,left,top,width,height"
+    for part in range(2):
+        for at in range(0, count, 1000):
+            rows = (f"\\n{n:08}/{'x' * 60}.png,label {n % 250},1,2,30,40" for n in range(at, at + 1000))
+            yield "".join(rows).encode()
+
+preflight, found = Preflight(), Findings("training")
+sizes = lambda references: [(640, 480)] * len(references)
+export = Export("csv", FOLDER + "labels.csv", FOLDER)
+for n, image in enumerate(convert(export, table(250_000), WHEN, sizes, found)):
+    preflight.add("training", image.line, Facts("png", 640, 480, 100_000, f"etag:{n:032x}"))
+for n in range(250_000):
+    line = folder_line(f"{FOLDER}test/{n:08}/{'x' * 60}.png", f"label {n % 250}", WHEN)
+    preflight.add("testing", line, Facts(content=f"etag:{n + 200_000:032x}"))
+report = preflight.report([found])
+assert report.datasets["training"]["usable"] == report.datasets["testing"]["usable"] == 250_000
+assert [f.count for f in report.findings if f.code == "CONTENT_IN_BOTH_DATASETS"] == [50_000]
+print(STATUS.read_text().split("VmHWM:")[1].split()[0])
+"""
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="the system does not tell a process's peak")
+def test_two_full_datasets_pass_in_256_mb():
+    paths = [path for path in sys.path if path]
+    told = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:0] = {paths!r}\n{WHOLE}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    assert int(told.stdout) < 256 * 1024  # KiB
+
+
+def peak(consume, count):
+    tracemalloc.start()
+    try:
+        consume(count)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def drain(kind, chunks):
+    found = Findings("training")
+    for _ in convert(Export(kind, FOLDER + "file", FOLDER), chunks, WHEN, list, found):
+        pass
+
+
+def ground_truth(count):
+    drain(
+        "groundTruth",
+        (folder_line(f"{FOLDER}{n}/{'x' * 60}.png", "bolt", WHEN).encode() + b"\n" for n in range(count)),
+    )
+
+
+def label_studio(count):
+    result = [{"type": "choices", "value": {"choices": ["bolt"]}}]
+    tasks = (
+        json.dumps({"id": n, "data": {"image": f"{n}.png"}, "annotations": [{"result": result}]}).encode()
+        for n in range(count)
+    )
+    drain("labelStudio", chain([b"["], (b"," * bool(n) + task for n, task in enumerate(tasks)), [b"]"]))
+
+
+def coco(count):
+    polygon = [round(n * 1.37, 2) for n in range(20)]  # what most of a COCO file is, and never kept
+    parts = {
+        "images": ({"id": n, "file_name": f"{n:012}.jpg", "width": 640, "height": 480} for n in range(count)),
+        "annotations": (
+            {"image_id": n % count, "category_id": 1, "bbox": [1, 2, 30, 40], "segmentation": [polygon]}
+            for n in range(2 * count)
+        ),
+        "categories": iter([{"id": 1, "name": "bolt"}]),
+    }
+
+    def chunks():
+        for index, (key, elements) in enumerate(parts.items()):
+            yield (b"," if index else b"{") + json.dumps(key).encode() + b":["
+            for number, element in enumerate(elements):
+                yield b"," * bool(number) + json.dumps(element).encode()
+            yield b"]"
+        yield b"}"
+
+    drain("coco", chunks())
+
+
+def preflight(count):
+    check = Preflight()
+    for n in range(count):
+        check.add("training", folder_line(f"{FOLDER}{n}/{'x' * 60}.png", f"label {n % 250}", WHEN))
+    check.report()
+
+
+@pytest.mark.parametrize(
+    ("consume", "of_a_line"),
+    [(ground_truth, 1), (label_studio, 1), (coco, 400), (preflight, 200)],
+)
+def test_memory_grows_by_few_bytes_a_line(consume, of_a_line):
+    few, many = 3_000, 9_000  # far apart, for a dictionary grows in steps
+    consume(10)  # what is made once is not counted
+    assert peak(consume, many) - peak(consume, few) < of_a_line * (many - few) + 100_000
