@@ -97,10 +97,11 @@ class Reader:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=folder.bucket, Prefix=folder.key)
         for page in pages:
             for found in page.get("Contents", []):
-                if not is_image(found["Key"]) or found["Size"] == 0:
+                key = found["Key"]
+                if not is_image(key) or found["Size"] == 0:
                     continue
-                reference = Location(folder.bucket, found["Key"]).uri
-                label = folder_label(folder.key, found["Key"])
+                reference = f"s3://{folder.bucket}/{key}"
+                label = folder_label(folder.key, key)
                 line = folder_line(reference, label, found["LastModified"])
                 yield Image(reference, line, found["ETag"].strip('"'), label is not None)
 
