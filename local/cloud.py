@@ -1,7 +1,9 @@
 """Starts and stops the local cloud: `python -m local.cloud up|down|status`.
 
 The server runs detached, in a session of its own, on 127.0.0.1 only. Everything it writes is in
-`.local/cloud/<port>/`: `log.txt`, `process.json`, and its state, which goes when it stops.
+`.local/cloud/<port>/`: `log.txt`, `process.json`, features of images already seen, and its state, which goes when
+it stops. Once started with LOCAL_CLOUD_KEEP=1, it keeps its state in `kept/`, and goes on from there at every
+start, until it is started with LOCAL_CLOUD_KEEP=0.
 """
 
 import argparse
@@ -17,7 +19,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,10 +46,14 @@ class Place:
     port: int = 4566
     base: Path = ROOT / ".local" / "cloud"
     wait_scale: float = 0.02  # of a Wait state's seconds
+    keep: bool = False  # what it holds survives its stop
 
     @classmethod
     def from_environment(cls) -> "Place":
-        """The place that LOCAL_CLOUD_PORT, LOCAL_CLOUD_FOLDER and LOCAL_WAIT_SCALE name, or CloudError."""
+        """The place that LOCAL_CLOUD_PORT, _FOLDER, _KEEP and LOCAL_WAIT_SCALE name, or CloudError.
+
+        Without LOCAL_CLOUD_KEEP it keeps its state if it has kept some before.
+        """
         given = os.environ
         try:
             port = int(given.get("LOCAL_CLOUD_PORT") or cls.port)
@@ -56,7 +62,11 @@ class Place:
             raise CloudError(f"LOCAL_CLOUD_PORT and LOCAL_WAIT_SCALE are numbers: {error}.") from None
         if not 1 <= port <= 65535 or not 0 <= wait_scale < float("inf"):
             raise CloudError("LOCAL_CLOUD_PORT is from 1 to 65535, and LOCAL_WAIT_SCALE is 0 or more.")
-        return cls(port, Path(given.get("LOCAL_CLOUD_FOLDER") or cls.base).resolve(), wait_scale)
+        keep = given.get("LOCAL_CLOUD_KEEP") or ""
+        if keep not in ("", "0", "1"):
+            raise CloudError(f"LOCAL_CLOUD_KEEP is 1 (keep what the cloud holds) or 0 (forget it), not {keep!r}.")
+        place = cls(port, Path(given.get("LOCAL_CLOUD_FOLDER") or cls.base).resolve(), wait_scale)
+        return replace(place, keep=place.kept.exists() if keep == "" else keep == "1")
 
     @property
     def endpoint(self) -> str:
@@ -67,6 +77,11 @@ class Place:
     def folder(self) -> Path:
         """Everything that this cloud writes."""
         return self.base / str(self.port)
+
+    @property
+    def kept(self) -> Path:
+        """What a cloud that keeps its state goes on from: its own, its S3 objects, and the service's."""
+        return self.folder / "kept"
 
     @property
     def log(self) -> Path:
@@ -117,8 +132,11 @@ def server_environment(place: Place) -> dict[str, str]:
         "MINISTACK_HOST": LOOPBACK,
         "SFN_WAIT_SCALE": str(place.wait_scale),
         "TMPDIR": str(place.folder / "tmp"),
-        "STATE_DIR": str(place.folder / "state"),
-        "S3_DATA_DIR": str(place.folder / "s3"),
+        "LOCAL_CLOUD_KEEP": str(int(place.keep)),
+        "PERSIST_STATE": str(int(place.keep)),
+        "S3_PERSIST": str(int(place.keep)),
+        "STATE_DIR": str((place.kept if place.keep else place.folder) / "state"),
+        "S3_DATA_DIR": str((place.kept if place.keep else place.folder) / "s3"),
         # ministack removes containers of other ministacks when it starts: it is shown no Docker.
         "DOCKER_HOST": f"unix://{place.folder / 'no-docker.sock'}",
         # Their listeners do not keep to BIND_HOST.
@@ -128,26 +146,39 @@ def server_environment(place: Place) -> dict[str, str]:
     }
 
 
-def up(port: int = Place.port, base: Path = Place.base, wait_scale: float = Place.wait_scale) -> str:
-    """Start the cloud unless it is up, wait until it answers, and return its endpoint, or CloudError."""
-    place = Place(port, base.resolve(), wait_scale)
+def up(
+    port: int = Place.port,
+    base: Path = Place.base,
+    wait_scale: float = Place.wait_scale,
+    keep: bool = Place.keep,
+) -> str:
+    """Start the cloud unless it is up, wait until it answers, and return its endpoint, or CloudError.
+
+    With `keep` it goes on from what it has kept; without, it starts empty, and what was kept is forgotten.
+    """
+    place = Place(port, base.resolve(), wait_scale, keep)
     with _alone(place):
         pid = running(place)
         if pid is None:
+            if not keep:
+                shutil.rmtree(place.kept, ignore_errors=True)
             pid = _start(place)
         _await_health(place, pid)
     return place.endpoint
 
 
 def down(port: int = Place.port, base: Path = Place.base) -> bool:
-    """End the server that `up` started here, and its children; False if there was none, CloudError if it stays."""
+    """End the server that `up` started here, and its children; False if there was none, CloudError if it stays.
+
+    What it keeps stays, and so do the features of images.
+    """
     place = Place(port, base.resolve())
     with _alone(place):
         pid = running(place)
         if pid is not None:
             _end(pid)
         place.process.unlink(missing_ok=True)
-        for name in ("tmp", "state", "s3", SERVICE):
+        for name in ("tmp", "state", "s3", f"{SERVICE}/models"):
             shutil.rmtree(place.folder / name, ignore_errors=True)
     return pid is not None
 
@@ -282,12 +313,18 @@ def main(arguments: list[str] | None = None) -> int:
         place = Place.from_environment()
         before = running(place)
         if command == "up":
-            up(place.port, place.base, place.wait_scale)
+            up(place.port, place.base, place.wait_scale, place.keep)
             already = before is not None and running(place) == before
             _say(f"The local cloud {'was already up' if already else 'is up'} at {place.endpoint}.")
             _say(f"Clients need AWS_ENDPOINT_URL={place.endpoint} and any keys; its log is {_short(place.log)}.")
+            if place.keep:
+                _say(f"It keeps its state in {_short(place.kept)}; LOCAL_CLOUD_KEEP=0 starts one that forgets it.")
         elif command == "down":
             _say("The local cloud is down." if down(place.port, place.base) else "The local cloud was not up.")
+            if place.kept.exists():
+                _say(
+                    f"What it held is kept in {_short(place.kept)}, and it goes on from there when it is up again."
+                )
         elif before is None or not healthy(place):
             _say(f"The local cloud is down (port {place.port}).")
             return 1

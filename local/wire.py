@@ -25,6 +25,17 @@ def service_model() -> ServiceModel:
     return botocore.session.Session().get_service_model("rekognition")
 
 
+def scope(authorization: str) -> tuple[str | None, str | None]:
+    """The account and the Region that a header Authorization names; None for what it does not say.
+
+    The header is "AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/rekognition/aws4_request, …"; a key of 12
+    digits is an account, as in other emulators.
+    """
+    parts = authorization.partition("Credential=")[2].split("/")
+    account = parts[0] if len(parts[0]) == 12 and parts[0].isdigit() else None
+    return account, parts[2] if len(parts) > 2 else None
+
+
 class Wire:
     """Speaks JSON 1.1 for a service."""
 

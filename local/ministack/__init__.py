@@ -8,24 +8,36 @@ is pinned, `check` says which name is missing, and docs of the AWS services are 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from local.ministack.functions import name_lambda_errors
-from local.ministack.gateway import import_gateway_responses
+from local.limits import Limits
+from local.ministack.functions import limit_invocations, limit_packages, name_lambda_errors
+from local.ministack.gateway import answer_as_aws, import_gateway_responses, import_integrations
+from local.ministack.paths import follow_paths, wait_as_told
+from local.ministack.payloads import limit_history, limit_payloads
 from local.ministack.private import check
-from local.ministack.rekognition import Rekognition, add_service
+from local.ministack.rekognition import Rekognition, add_admin, add_service
 from local.ministack.states import end_executions, judge_as_aws, run_branches
 
 if TYPE_CHECKING:
     from local.rekognition.service import Service
 
 
-def plug(create: "Callable[[], Service]") -> Rekognition:
-    """Add the service to ministack and mend what it does otherwise than AWS."""
+def plug(create: "Callable[[], Service]", limits: Limits) -> Rekognition:
+    """Add the service to ministack, mend what it does otherwise than AWS, and keep it to AWS's limits."""
     check()
     rekognition = Rekognition(create)
     add_service(rekognition)
+    add_admin(rekognition)
     name_lambda_errors()
     end_executions()
     run_branches()
     judge_as_aws()
+    follow_paths()
+    wait_as_told()
+    limit_payloads(limits.state_bytes)
+    limit_history(limits.history_events)
+    limit_invocations(limits)
+    limit_packages(limits)
     import_gateway_responses()
+    import_integrations()
+    answer_as_aws(limits)
     return rekognition

@@ -4,10 +4,10 @@ import os
 import shutil
 import sys
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local.cloud import LOOPBACK, Place, server_environment
+from local.cloud import SERVICE, Place, server_environment
+from local.limits import Limits
 from local.ministack import plug
 from local.ministack.private import module
 
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from local.rekognition.service import Service
 
 
-def serve(port: int, state: Path) -> None:
-    """Serve on loopback until a signal ends the process; all that is written is below `state`."""
+def serve(place: Place) -> None:
+    """Serve on loopback until a signal ends the process; all that is written is in the place's folder."""
+    from local.rekognition.clock import Clock
     from local.rekognition.service import Service
     from local.rekognition.settings import Settings
 
     try:
-        settings = Settings.from_environment()
+        settings, limits = Settings.from_environment(), Limits.from_environment()
     except ValueError as error:
         raise RuntimeError(str(error)) from error
 
@@ -29,13 +30,14 @@ def serve(port: int, state: Path) -> None:
     def client() -> Any:
         import boto3
 
-        return boto3.client("s3", endpoint_url=f"http://{LOOPBACK}:{port}")
+        return boto3.client("s3", endpoint_url=place.endpoint)
 
     def create() -> "Service":
-        shutil.rmtree(state / "rekognition", ignore_errors=True)  # ministack starts empty too
-        return Service(settings, s3=client, state_dir=state / "rekognition")
+        state, keep = place.folder / SERVICE, place.kept / SERVICE if place.keep else None
+        shutil.rmtree(state / "models", ignore_errors=True)  # of a server that was killed
+        return Service(settings, s3=client, state_dir=state, clock=Clock(), keep=keep)
 
-    rekognition = plug(create)
+    rekognition = plug(create, limits)
     sys.argv = sys.argv[:1]  # ministack reads arguments of its own
     try:
         module("app").main()
@@ -51,7 +53,7 @@ def main() -> None:
     os.environ.clear()
     os.environ.update(serving)
     try:
-        serve(place.port, place.folder)
+        serve(place)
     except RuntimeError as error:
         raise SystemExit(str(error)) from error
 

@@ -1,11 +1,13 @@
-"""The Custom Labels service among ministack's: over HTTP, and as `aws-sdk:rekognition:` tasks."""
+"""The Custom Labels service among ministack's: over HTTP, as `aws-sdk:rekognition:` tasks, and for the admin."""
 
+import asyncio
 import uuid
 from collections.abc import Callable
 from functools import cache, partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from local.admin import PREFIX, Admin
 from local.ministack.private import module
 
 if TYPE_CHECKING:
@@ -16,14 +18,10 @@ class Rekognition(ModuleType):
     """What ministack takes for the module of a service: requests go to a Wire, each in a thread of its own."""
 
     def __init__(self, create: "Callable[[], Service]") -> None:
-        super().__init__("local.rekognition")
-        self._create = create
-        self._open()
-
-    def _open(self) -> None:
         from local.wire import Wire
 
-        self.service = self._create()
+        super().__init__("local.rekognition")
+        self.service = create()
         self._wire = Wire(self.service)
 
     async def handle_request(
@@ -42,8 +40,7 @@ class Rekognition(ModuleType):
 
     def reset(self) -> None:
         """Forget everything (ministack's /_ministack/reset)."""
-        self.service.close()
-        self._open()
+        self.service.reset()
 
 
 def add_service(rekognition: Rekognition) -> None:
@@ -70,6 +67,29 @@ def add_service(rekognition: Rekognition) -> None:
             raise states._ExecutionError(*sdk_error(error.error, error.cause)) from None
 
     states._dispatch_aws_sdk_json = dispatch_named
+
+
+def add_admin(rekognition: Rekognition) -> None:
+    """Answer the admin endpoint before ministack guesses which service a request is for."""
+    app, admin = module("app"), Admin(rekognition.service)
+    serve = app.app
+
+    async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
+            await serve(scope, receive, send)
+            return
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        status, headers, content = await asyncio.to_thread(admin.handle, scope["method"], scope["path"], body)
+        listed = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": status, "headers": listed})
+        await send({"type": "http.response.body", "body": content})
+
+    app.app = answer
 
 
 def sdk_error(name: str, message: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.rekognition.errors import ProvisionedThroughputExceeded
 from local.rekognition.faults import Faults
+from local.rekognition.keeping import Keeper, State
 from local.rekognition.resources import Outcome, Space, Version
 from local.rekognition.settings import Settings
 from local.rekognition.store import Store
@@ -25,19 +26,29 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+TRAINING_NICENESS = 10  # who waits for an answer goes first
+
+KEEP_SECONDS = 0.5  # changes that follow each other within it are written together
+
 
 class Engine:
     """Everything that is shared by the calls of one service."""
 
     def __init__(
-        self, settings: Settings, s3: "Callable[[], S3Client]", state_dir: Path, clock: Callable[[], float]
+        self,
+        settings: Settings,
+        s3: "Callable[[], S3Client]",
+        state_dir: Path,
+        clock: Callable[[], float],
+        keep: Path | None = None,
     ) -> None:
         self.settings, self.clock, self.faults = settings, clock, Faults()
         self.features_file = state_dir / "features.sqlite"
-        self.models_dir = state_dir / "models" / uuid.uuid4().hex
-        self.models_dir.mkdir(parents=True)
+        self._keeper = Keeper(keep) if keep is not None else None
+        self.models_dir = self._keeper.models if self._keeper else state_dir / "models" / uuid.uuid4().hex
+        self.models_dir.mkdir(parents=True, exist_ok=True)
         _prepare_store(self.features_file)
-        self.training = Workers(settings.workers)
+        self.training = Workers(settings.workers, TRAINING_NICENESS)
         self.detection = Workers(settings.detection_workers if settings.workers else 0)
         self._make_s3, self._s3_lock = s3, threading.Lock()
         self._s3: S3Client | None = None
@@ -46,6 +57,12 @@ class Engine:
         self._last_millisecond = 0
         self._recent: dict[tuple[str, ...], deque[float]] = {}
         self._threads: ThreadPoolExecutor | None = None
+        self._changed, self._closing = threading.Event(), threading.Event()
+        self._keeping: threading.Thread | None = None
+        if self._keeper is not None:
+            self._restore(self._keeper.load())
+            self._keeping = threading.Thread(target=self._keep, args=(self._keeper,), daemon=True, name="keeper")
+            self._keeping.start()
 
     @property
     def s3(self) -> "S3Client":
@@ -102,7 +119,9 @@ class Engine:
         with self._lock:
             if self._threads is None:
                 self._threads = ThreadPoolExecutor(8, thread_name_prefix="custom-labels")
-            return self._threads.submit(logged)
+            future = self._threads.submit(logged)
+            future.add_done_callback(lambda _: self.changed())
+            return future
 
     def throttle(self, account: str, region: str, operation: str, per_second: float) -> None:
         """ProvisionedThroughputExceeded for a call above `per_second` within one second; 0 is unlimited."""
@@ -117,13 +136,58 @@ class Engine:
                 raise ProvisionedThroughputExceeded()
             calls.append(now)
 
+    def changed(self) -> None:
+        """Have the state written soon, if it is kept."""
+        self._changed.set()
+
+    def reset(self) -> None:
+        """Forget every resource, fault and count of calls; what is under way ends unseen."""
+        with self._lock:
+            self._spaces.clear()
+            self._recent.clear()
+            self.faults.clear()
+        self.changed()
+
     def close(self) -> None:
-        """End processes and threads, and remove the models, which nobody can reach any more."""
+        """Write what is kept, end processes and threads, and remove models that nobody can reach any more."""
+        self._closing.set()
+        self._changed.set()
+        if self._keeping is not None:
+            self._keeping.join()
         self.training.close()
         self.detection.close()
         if self._threads is not None:
             self._threads.shutdown(wait=True, cancel_futures=True)
-        shutil.rmtree(self.models_dir, ignore_errors=True)
+        if self._keeper is not None:
+            self._keeper.close()
+        else:
+            shutil.rmtree(self.models_dir, ignore_errors=True)
+
+    def _restore(self, state: State | None) -> None:
+        if state is None:
+            return
+        ahead = max(0.0, state.saved - self.clock())  # the clock had been put forward
+        self._last_millisecond = state.millisecond
+        for space in state.spaces:
+            self._spaces[space.account, space.region] = space
+            for project in space.projects.values():
+                for resource in (project, *project.datasets.values(), *project.versions.values()):
+                    if resource.pending is not None:
+                        resource.pending.due -= ahead
+
+    def _keep(self, keeper: Keeper) -> None:
+        """Write the state after changes, and once more when the service closes."""
+        last = False
+        while not last:
+            self._changed.wait()
+            last = self._closing.wait(KEEP_SECONDS)
+            self._changed.clear()
+            try:
+                with self.spaces() as spaces:
+                    prepared = keeper.prepare(State(self.clock(), self._last_millisecond, spaces))
+                keeper.write(*prepared)
+            except Exception:
+                log.exception("the state could not be written to %s", keeper.folder)
 
 
 def _prepare_store(file: Path) -> None:

@@ -2,12 +2,15 @@
 
 import threading
 from collections import deque
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 from local.rekognition.errors import ServiceError, by_code
 
 Effect = Literal["before", "after"]
+Work = Literal["training", "dataset", "start"]  # what goes on after a call
+EFFECTS: tuple[Effect, ...] = get_args(Effect)
+WORK: tuple[Work, ...] = get_args(Work)
 
 
 @dataclass
@@ -41,8 +44,10 @@ class Faults:
         "before": nothing happened; "after": the operation took effect and then answered the error.
         """
         by_code(error)
-        if effect not in ("before", "after"):
+        if effect not in EFFECTS:
             raise ValueError(f"effect is 'before' or 'after', not {effect!r}")
+        if call is not None and call < 1:
+            raise ValueError(f"call counts from 1, and is not {call}")
         with self._lock:
             self._calls.append(_Fault(operation, error, call, effect, message))
 
@@ -65,7 +70,15 @@ class Faults:
         """Forget the plan."""
         with self._lock:
             self._calls: list[_Fault] = []
-            self._later: dict[str, deque[str]] = {"training": deque(), "dataset": deque(), "start": deque()}
+            self._later: dict[Work, deque[str]] = {work: deque() for work in WORK}
+
+    def plan(self) -> list[dict[str, Any]]:
+        """The faults still due: {"operation", "error", "call", "effect", "message", "seen"} or {work: message}."""
+        with self._lock:
+            later: list[dict[str, Any]] = [
+                {work: message} for work, messages in self._later.items() for message in messages
+            ]
+            return [*(asdict(fault) for fault in self._calls), *later]
 
     def due(self, operation: str) -> tuple[ServiceError, Effect] | None:
         """Count one call of `operation`; the error that it must answer, and whether before or after its effect."""
@@ -80,7 +93,7 @@ class Faults:
                     hit = hit or fault
             return (by_code(hit.error, hit.message), hit.effect) if hit else None
 
-    def next(self, what: Literal["training", "dataset", "start"]) -> str | None:
+    def next(self, what: Work) -> str | None:
         """The message with which the next `what` must fail, or None."""
         with self._lock:
             return self._later[what].popleft() if self._later[what] else None

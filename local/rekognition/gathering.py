@@ -1,4 +1,4 @@
-"""Reads a training's images from S3 and has them described, with bounded memory.
+"""Reads a training's images from S3 and has them described or copied, with bounded memory.
 
 Images whose ETag is known are not read again. The others are read by a few threads and handed to the worker
 processes in batches; no more batches are under way than the workers have to do.
@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.rekognition.engine import Engine
 from local.rekognition.lines import INVALID_IMAGE, Line
 from local.rekognition.settings import Settings
-from local.rekognition.store import Store, version
+from local.rekognition.store import Kind, Store, version
 from local.rekognition.tasks import Limits, Picture
 
 if TYPE_CHECKING:
@@ -36,15 +36,18 @@ def limits(settings: Settings) -> Limits:
     )
 
 
-def gather(engine: Engine, lines: list[Line]) -> dict[str, str]:
-    """The digest of each line's image, by source-ref; a line whose image is unusable is noted and left out."""
+def gather(engine: Engine, lines: list[Line], kind: Kind) -> dict[str, str]:
+    """The digest of each line's image, by source-ref; a line whose image is unusable is noted and left out.
+
+    The features of the images, or copies of them, are in the store afterwards.
+    """
     wanted: dict[str, list[Line]] = defaultdict(list)
     for line in lines:
         if line.source_ref:
             wanted[line.source_ref].append(line)
-    digests = _known(engine, [same[0] for same in wanted.values()])
+    digests = _known(engine, [same[0] for same in wanted.values()], kind)
     unknown = [same[0] for ref, same in wanted.items() if ref not in digests]
-    for line, digest, fault in _described(engine, unknown):
+    for line, digest, fault in _described(engine, unknown, kind):
         if digest is not None:
             digests[line.source_ref or ""] = digest
             continue
@@ -53,13 +56,13 @@ def gather(engine: Engine, lines: list[Line]) -> dict[str, str]:
     return digests
 
 
-def _known(engine: Engine, lines: list[Line]) -> dict[str, str]:
-    """Digests of images whose features are stored, told by the ETags of listings, which cost little."""
+def _known(engine: Engine, lines: list[Line], kind: Kind) -> dict[str, str]:
+    """Digests of images of which the store has what is wanted, told by the ETags of listings: they cost little."""
     buckets: dict[str, dict[str, str]] = defaultdict(dict)
     for line in lines:
         buckets[line.bucket][line.key] = line.source_ref or ""
     digests: dict[str, str] = {}
-    with Store(engine.features_file, version(limits(engine.settings))) as store:
+    with Store(engine.features_file, version(limits(engine.settings)), kind) as store:
         for bucket, references in buckets.items():
             etags = store.etags(bucket, references)
             listed = _listed(engine.s3, bucket, etags)
@@ -97,7 +100,7 @@ def _list(s3: "S3Client", bucket: str, prefix: str, keys: Collection[str], found
         return  # listing may be forbidden where reading is not
 
 
-def _described(engine: Engine, lines: list[Line]) -> Iterator[tuple[Line, str | None, str]]:
+def _described(engine: Engine, lines: list[Line], kind: Kind) -> Iterator[tuple[Line, str | None, str]]:
     """Each line with the digest of its image, or None and what is wrong."""
     running: dict[Future[Any], list[Line]] = {}
     batch: list[tuple[Line, Picture]] = []
@@ -110,10 +113,10 @@ def _described(engine: Engine, lines: list[Line]) -> Iterator[tuple[Line, str | 
             if len(batch) >= BATCH_IMAGES or sum(len(one.data) for _, one in batch) >= BATCH_BYTES:
                 while len(running) >= max(1, 2 * engine.training.count):
                     yield from _finished(running)
-                _send(engine, batch, running)
+                _send(engine, batch, running, kind)
                 batch = []
     if batch:
-        _send(engine, batch, running)
+        _send(engine, batch, running, kind)
     while running:
         yield from _finished(running)
 
@@ -148,12 +151,15 @@ def _read(engine: Engine, line: Line) -> Picture | str:
         return f"The image is not accessible in S3: {error.response['Error'].get('Code', 'unknown error')}."
 
 
-def _send(engine: Engine, batch: list[tuple[Line, Picture]], running: dict[Future[Any], list[Line]]) -> None:
+def _send(
+    engine: Engine, batch: list[tuple[Line, Picture]], running: dict[Future[Any], list[Line]], kind: Kind
+) -> None:
     future = engine.training.submit(
         "local.rekognition.learning:prepare",
         engine.features_file,
         [picture for _, picture in batch],
         limits(engine.settings),
+        kind,
     )
     running[future] = [line for line, _ in batch]
 

@@ -1,6 +1,7 @@
 """Images as the service accepts them: PNG or JPEG, within limits of size and shape, decoded to RGB."""
 
 import io
+from math import ceil
 
 from PIL import Image, ImageOps
 
@@ -11,13 +12,18 @@ Image.MAX_IMAGE_PIXELS = None  # the limit on sides, checked before decoding, is
 DRAFT_SIDE = 512  # a JPEG may be decoded at a fraction of its size, if no side falls below this
 
 
-def decode(data: bytes, limits: Limits) -> tuple[Image.Image, tuple[int, int]]:
-    """The image in RGB, perhaps at a fraction of its size, and its width and height; or ImageFault."""
+def decode(data: bytes, limits: Limits, long_side: int | None = None) -> tuple[Image.Image, tuple[int, int]]:
+    """The image in RGB, perhaps at a fraction of its size, and its width and height; or ImageFault.
+
+    A JPEG is decoded so that no side falls below DRAFT_SIDE pixels; or, if given, so that the long one does not
+    fall below `long_side`.
+    """
     try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=["PNG", "JPEG"])
         size = image.size
         _check(size, limits)
-        image.draft("RGB", (DRAFT_SIDE, DRAFT_SIDE))
+        scale = (long_side or 0) / max(size)
+        image.draft("RGB", (ceil(size[0] * scale), ceil(size[1] * scale)) if scale else (DRAFT_SIDE, DRAFT_SIDE))
         if limits.exif_rotation:
             image = ImageOps.exif_transpose(image)
         return _rgb(image), size

@@ -1,42 +1,63 @@
 """What runs in worker processes: describing images, training a model, and detection with it.
 
-Arguments and results pickle; a Store's file is the way by which features get from one step to the next.
+Arguments and results pickle; a Store's file is the way by which features, or copies of images where boxes are
+learned, get from one step to the next.
 """
 
 import functools
 import hashlib
+import io
 import warnings
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import joblib  # type: ignore[import-untyped]
 import numpy as np
+from PIL import Image
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from local.rekognition.classifier import Classifier
-from local.rekognition.evaluation import evaluate
+from local.rekognition.detecting import Example, train
+from local.rekognition.detector import WORK_SIDE, Detector, working
+from local.rekognition.evaluation import evaluate, evaluate_boxes
 from local.rekognition.features import LENGTH, Vector, describe
 from local.rekognition.images import decode
-from local.rekognition.store import Store, version
-from local.rekognition.tasks import ImageFault, Learned, Limits, Picture, Task
+from local.rekognition.store import Kind, Store, version
+from local.rekognition.tasks import (
+    BoxesLearned,
+    BoxTask,
+    Found,
+    ImageFault,
+    Learned,
+    Limits,
+    Picture,
+    Placed,
+    Task,
+)
+
+IMAGES_MOST = (
+    4_000  # that boxes are learned from: others of a training only count if one of these lacks their label
+)
+_AT_A_TIME = 32  # copies in memory
 
 _models: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
 
-def prepare(store: Path, pictures: Sequence[Picture], limits: Limits) -> list[tuple[str | None, str]]:
-    """Store the features of images; for each its digest, or None and what is wrong with it."""
+def prepare(store: Path, pictures: Sequence[Picture], limits: Limits, kind: Kind) -> list[tuple[str | None, str]]:
+    """Store the features or the copies of images; for each its digest, or None and what is wrong with it."""
+    make = shrink if kind == "copies" else _described
     digests = [hashlib.sha256(picture.data).hexdigest() for picture in pictures]
     results: list[tuple[str | None, str]] = []
-    with Store(store, version(limits)) as cache:
+    with Store(store, version(limits), kind) as cache:
         known = cache.known(digests)
         made: dict[str, bytes] = {}
         objects = []
         for picture, digest in zip(pictures, digests, strict=True):
             try:
                 if digest not in known and digest not in made:
-                    made[digest] = describe(decode(picture.data, limits)[0]).tobytes()
+                    made[digest] = make(picture.data, limits)
             except ImageFault as fault:
                 results.append((None, fault.message))
                 continue
@@ -44,6 +65,17 @@ def prepare(store: Path, pictures: Sequence[Picture], limits: Limits) -> list[tu
             objects.append((picture.bucket, picture.key, picture.etag, digest))
         cache.add(made, objects)
     return results
+
+
+def _described(data: bytes, limits: Limits) -> bytes:
+    return describe(decode(data, limits)[0]).tobytes()
+
+
+def shrink(data: bytes, limits: Limits) -> bytes:
+    """A JPEG of the image at the size at which a detector works on it."""
+    file = io.BytesIO()
+    working(decode(data, limits, WORK_SIDE)[0]).save(file, "JPEG", quality=95, subsampling=0)
+    return file.getvalue()
 
 
 def fit(task: Task, limits: Limits) -> Learned:
@@ -61,18 +93,39 @@ def fit(task: Task, limits: Limits) -> Learned:
     return Learned(evaluation, scores.tolist())
 
 
+def fit_boxes(task: BoxTask, limits: Limits) -> BoxesLearned:
+    """Train a detector on the training images, evaluate it on the test images, write the model's file."""
+    chosen = _chosen(task)
+    with (
+        threadpool_limits(1),
+        warnings.catch_warnings(),
+        Store(task.store, version(limits), "copies") as cache,
+    ):
+        warnings.simplefilter("ignore")  # as above
+        detector = train(
+            lambda: _examples(cache, chosen), len(task.labels), task.seed, task.suppression, task.most
+        )
+        found = [_found(task.labels, detector, example.image) for example in _examples(cache, task.test)]
+    truth = [placed for _, placed in task.test]
+    evaluation, matched = evaluate_boxes(task.labels, truth, found, task.ties, task.overlap, task.untested)
+    joblib.dump({"labels": task.labels, "detector": detector}, task.model)
+    return BoxesLearned(evaluation, matched)
+
+
 def load(model: str, keep: int) -> None:
     """Have a model's file in memory, for the first detection to be quick."""
     _model(model, keep)
 
 
-def detect(model: str, data: bytes, limits: Limits, keep: int) -> list[tuple[str, float]]:
-    """Every label of the model with its probability for the image, best first; or ImageFault."""
+def detect(model: str, data: bytes, limits: Limits, keep: int) -> list[Found]:
+    """What is in the image, surest first, or ImageFault: every label of the model, or what a detector finds."""
     trained = _model(model, keep)
+    if "detector" in trained:
+        return _found(trained["labels"], trained["detector"], decode(data, limits, WORK_SIDE)[0])
     vector = describe(decode(data, limits)[0])
     scores = trained["classifier"](vector[None, :])[0]
-    found = zip(trained["labels"], scores.tolist(), strict=True)
-    return sorted(found, key=lambda one: (-one[1], one[0]))
+    found = [Found(label, score) for label, score in zip(trained["labels"], scores.tolist(), strict=True)]
+    return sorted(found, key=lambda one: (-one.score, one.label))
 
 
 def _model(file: str, keep: int) -> dict[str, Any]:
@@ -96,6 +149,39 @@ def _rows(cache: Store, digests: list[str]) -> Vector:
     for row, digest in zip(rows, digests, strict=True):
         row[:] = np.frombuffer(vectors[digest], dtype=np.float32)
     return rows
+
+
+def _chosen(task: BoxTask) -> list[tuple[str, list[Placed]]]:
+    """The training images, or of too many a random share that has every label."""
+    order = np.random.default_rng(task.seed).permutation(len(task.train)).tolist()
+    chosen: list[tuple[str, list[Placed]]] = []
+    seen: set[int] = set()
+    for index in order:
+        labels = {one.label for one in task.train[index][1]}
+        if len(chosen) < IMAGES_MOST or not labels <= seen:
+            chosen.append(task.train[index])
+            seen |= labels
+    return chosen
+
+
+def _examples(cache: Store, images: list[tuple[str, list[Placed]]]) -> Iterator[Example]:
+    for start in range(0, len(images), _AT_A_TIME):
+        part = images[start : start + _AT_A_TIME]
+        copies = cache.vectors(list({digest for digest, _ in part}))
+        for digest, placed in part:
+            boxes = np.array([one.box for one in placed], dtype=np.float64).reshape(-1, 4)
+            labels = np.array([one.label for one in placed], dtype=np.int64)
+            yield Example(Image.open(io.BytesIO(copies[digest])), boxes, labels)
+
+
+def _found(labels: list[str], detector: Detector, image: Image.Image) -> list[Found]:
+    indices, scores, boxes = detector(image)
+    return [
+        Found(labels[index], score, (left, top, right, bottom))
+        for index, score, (left, top, right, bottom) in zip(
+            indices.tolist(), scores.tolist(), boxes.tolist(), strict=True
+        )
+    ]
 
 
 def _truth(images: list[tuple[str, list[int]]], labels: int) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -61,13 +61,21 @@ class Finding:
 
 @dataclass(frozen=True)
 class Box:
-    """An annotated object; pixels of the image as annotated."""
+    """An annotated object; pixels of the image as annotated, whose width and height are `sides`."""
 
     label: str
     left: float
     top: float
     width: float
     height: float
+    sides: tuple[float, float]
+
+    @property
+    def share(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom as ratios of the image's sides."""
+        width, height = self.sides
+        right, bottom = self.left + self.width, self.top + self.height
+        return self.left / width, self.top / height, right / width, bottom / height
 
 
 @dataclass
@@ -304,7 +312,7 @@ def _detection(line: Line, name: str, settings: Settings) -> bool:
     boxes = []
     for index, one in enumerate(annotations):
         label = metadata["class-map"][str(one["class_id"])]
-        box = Box(label, one["left"], one["top"], one["width"], one["height"])
+        box = Box(label, one["left"], one["top"], one["width"], one["height"], sides)
         code, message = _box_fault(box, sides, settings)
         if code:
             line.fault(code, message, name, "annotations", index)

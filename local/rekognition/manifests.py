@@ -19,7 +19,6 @@ INACCESSIBLE = "The manifest file extension or contents are invalid."
 TOO_LARGE = "The manifest file size exceeds the maximum supported size."
 NOT_PERMITTED = "The S3 bucket permissions are incorrect."
 NOT_WRITABLE = "Unable to write to output S3 bucket."
-NO_DETECTOR = "The manifest has only bounding boxes: image-level labels are trained here, boxes not yet."
 
 TOO_MANY_INVALID = "ERROR_TOO_MANY_INVALID_ROWS_IN_MANIFEST"
 SEVERAL_BUCKETS = "ERROR_IMAGES_IN_MULTIPLE_S3_BUCKETS"

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from local.rekognition.lines import CLASSIFICATION
-from local.rekognition.tasks import Evaluation
+from local.rekognition.lines import CLASSIFICATION, DETECTION, Box
+from local.rekognition.tasks import Evaluation, Matched
 
 EVALUATION = "EvaluationResultSummary"
 SUMMARY = "ManifestSummary"
@@ -17,6 +17,9 @@ TESTING_VALIDATION = "TestingManifestWithValidation"
 
 _TRAINING_JOB = "rekognition-custom-labels-training-job"
 _EVALUATION_JOB = "rekognition-custom-labels-evaluation-job"
+_DETAILS = "rekognition-custom-labels-evaluation-details"
+
+_Place = tuple[int, float, float, float, float]  # class id; left, top, width and height in pixels
 
 
 def key(prefix: str | None, name: str, project: str, version: str) -> str:
@@ -51,10 +54,7 @@ def evaluation_summary(
             "Precision": evaluation.precision,
             "Recall": evaluation.recall,
             "F1Score": evaluation.f1,
-            "ConfusionMatrix": [
-                {"GroundTruthLabel": true, "PredictedLabel": predicted, "Value": value}
-                for true, predicted, value in evaluation.confusion
-            ],
+            **_use_case_metrics(evaluation),
         },
         "LabelEvaluationResults": [
             {
@@ -69,6 +69,17 @@ def evaluation_summary(
             }
             for one in evaluation.labels
         ],
+    }
+
+
+def _use_case_metrics(evaluation: Evaluation) -> dict[str, Any]:
+    if evaluation.average_precision is not None:
+        return {"AveragePrecision": evaluation.average_precision, "AverageRecall": evaluation.average_recall}
+    return {
+        "ConfusionMatrix": [
+            {"GroundTruthLabel": true, "PredictedLabel": predicted, "Value": value}
+            for true, predicted, value in evaluation.confusion
+        ]
     }
 
 
@@ -94,17 +105,100 @@ def judged_line(
         line[name] = list(thresholds).index(label)
         line[f"{name}-metadata"] = {
             **_metadata(label, scores[label], _EVALUATION_JOB, "no", when),
-            "rekognition-custom-labels-evaluation-details": {
-                "version": 1,
-                "is-true-positive": positive and true,
-                "is-true-negative": False,
-                "is-false-positive": positive and not true,
-                "is-false-negative": true and not positive,
-                "is-present-in-ground-truth": true,
-                "ground-truth-labelling-jobs": [_TRAINING_JOB],
-            },
+            _DETAILS: _details(positive, true),
         }
     return line
+
+
+def _details(positive: bool, true: bool) -> dict[str, Any]:
+    """What a prediction was worth: whether it reaches its label's threshold, and whether it is right."""
+    return {
+        "version": 1,
+        "is-true-positive": positive and true,
+        "is-true-negative": False,
+        "is-false-positive": positive and not true,
+        "is-false-negative": true and not positive,
+        "is-present-in-ground-truth": true,
+        "ground-truth-labelling-jobs": [_TRAINING_JOB],
+    }
+
+
+def box_truth_line(source_ref: str, boxes: list[Box], all_labels: list[str], when: str) -> dict[str, Any]:
+    """A usable image with its boxes, in pixels, under the service's attribute names."""
+    name = "rekognition-custom-labels-training-0"
+    ids = _ids(boxes, all_labels)
+    placed = [(ids[box.label], box.left, box.top, box.width, box.height) for box in boxes]
+    return {
+        "source-ref": source_ref,
+        name: _placed(boxes, placed),
+        f"{name}-metadata": _box_metadata(ids, placed, [{"confidence": 1.0} for _ in boxes], "yes", when),
+    }
+
+
+def box_judged_line(
+    source_ref: str,
+    boxes: list[Box],
+    truth: list[Box],
+    found: list[Matched],
+    thresholds: dict[str, float],
+    when: str,
+) -> dict[str, Any]:
+    """A test image with its boxes, and with those found that match one or reach their label's threshold.
+
+    `truth`: the boxes whose labels the model knows. One of them that nothing matches is there with confidence 0.
+    """
+    name = "rekognition-custom-labels-evaluation"
+    ids = _ids(boxes, list(thresholds))
+    placed: list[_Place] = []
+    objects: list[dict[str, Any]] = []
+    width, height = boxes[0].sides
+    for (label, score, share), match in found:
+        positive, true = score >= thresholds[label], match is not None
+        if share is not None and (positive or true):
+            left, top, right, bottom = (
+                round(ratio * side) for ratio, side in zip(share, (width, height) * 2, strict=True)
+            )
+            placed.append((ids[label], left, top, right - left, bottom - top))
+            objects.append({"confidence": score, _DETAILS: _details(positive, true)})
+    missed = set(range(len(truth))) - {one.truth for one in found}
+    for box in (truth[index] for index in sorted(missed)):
+        placed.append((ids[box.label], box.left, box.top, box.width, box.height))
+        objects.append({"confidence": 0.0, _DETAILS: _details(False, True)})
+    surest = max((one["confidence"] for one in objects), default=0.0)
+    return {
+        **box_truth_line(source_ref, boxes, list(thresholds), when),
+        name: _placed(boxes, placed),
+        f"{name}-metadata": {"confidence": surest, **_box_metadata(ids, placed, objects, "no", when)},
+    }
+
+
+def _ids(boxes: list[Box], all_labels: list[str]) -> dict[str, int]:
+    """A class id for each label of the model, and for each other one of the image."""
+    labels = dict.fromkeys([*all_labels, *(box.label for box in boxes)])
+    return {label: number for number, label in enumerate(labels)}
+
+
+def _placed(boxes: list[Box], placed: list[_Place]) -> dict[str, Any]:
+    width, height = boxes[0].sides
+    names = ("class_id", "left", "top", "width", "height")
+    return {
+        "image_size": [{"width": width, "height": height, "depth": 3}],
+        "annotations": [dict(zip(names, one, strict=True)) for one in placed],
+    }
+
+
+def _box_metadata(
+    ids: dict[str, int], placed: list[_Place], objects: list[dict[str, Any]], human: str, when: str
+) -> dict[str, Any]:
+    used = {one[0] for one in placed}
+    return {
+        "job-name": _TRAINING_JOB if human == "yes" else _EVALUATION_JOB,
+        "class-map": {str(number): label for label, number in ids.items() if number in used},
+        "human-annotated": human,
+        "objects": objects,
+        "creation-date": when,
+        "type": DETECTION,
+    }
 
 
 def _metadata(label: str, confidence: float, job: str, human: str, when: str) -> dict[str, Any]:

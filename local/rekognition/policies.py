@@ -40,6 +40,7 @@ def put_project_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def list_project_policies(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Policies with their documents, in the order of their creation."""
     with call.space() as space:
         project = space.project(request["ProjectArn"])
         part, token = page(list(project.policies.values()), request, 5)
@@ -58,6 +59,7 @@ def list_project_policies(call: Call, request: dict[str, Any]) -> dict[str, Any]
 
 
 def delete_project_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Detach a policy; a revision that is given must be the current one."""
     with call.space() as space:
         project = space.project(request["ProjectArn"])
         policy = project.policies.get(request["PolicyName"])

@@ -25,6 +25,7 @@ OPERATIONS: dict[str, Operation] = {
     **policies.OPERATIONS,
     **tags.OPERATIONS,
 }
+READS = ("Describe", "List", "Detect")  # how operations begin that change nothing
 DEFAULTS = Settings()
 
 
@@ -33,6 +34,8 @@ class Service:
 
     `s3()` makes the client that reads manifests and images and writes outputs, when it is first needed.
     `state_dir` holds the cache of features (which may outlive the service) and the trained models (which do not).
+    With `keep`, a folder, resources and models are written there, and a later service goes on from them;
+    RuntimeError if another service has that folder.
     Calls are quick, but CreateDataset and DetectCustomLabels may read from S3, so a host that serves S3 itself
     must not make them on the thread that serves it.
     """
@@ -44,8 +47,9 @@ class Service:
         s3: "Callable[[], S3Client]",
         state_dir: Path,
         clock: Callable[[], float] = time.time,
+        keep: Path | None = None,
     ) -> None:
-        self._engine = Engine(settings, s3, state_dir, clock)
+        self._engine = Engine(settings, s3, state_dir, clock, keep)
 
     @property
     def settings(self) -> Settings:
@@ -55,6 +59,11 @@ class Service:
     def faults(self) -> Faults:
         """The plan of faults."""
         return self._engine.faults
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """The service's time, in epoch seconds."""
+        return self._engine.clock
 
     def call(self, operation: str, request: dict[str, Any], *, account: str, region: str) -> dict[str, Any]:
         """Do one operation; the request must fit the API model, which `local.wire` checks."""
@@ -73,12 +82,18 @@ class Service:
         except Exception as error:
             log.exception("%s failed", operation)
             raise InternalServer(f"{operation} failed: {type(error).__name__}.") from error
+        if not operation.startswith(READS):
+            self._engine.changed()
         if fault is not None:
             raise fault[0]
         return answer
 
+    def reset(self) -> None:
+        """Forget every resource and fault; the cache of features stays."""
+        self._engine.reset()
+
     def close(self) -> None:
-        """End worker processes and threads; models are gone, the cache of features stays."""
+        """End worker processes and threads; models are gone unless they are kept, the cache of features stays."""
         self._engine.close()
 
     def _rate(self, operation: str) -> float:

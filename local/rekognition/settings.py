@@ -39,6 +39,9 @@ class Settings:
     requests_per_second: float = _field(0.0, "rate per control operation and account; AWS: 5; 0: unlimited")
     tag_requests_per_second: float = _field(0.0, "rate per tag operation and account; AWS: 10; 0: unlimited")
     detections_per_second: float = _field(0.0, "DetectCustomLabels per account; AWS: 50; 0: unlimited")
+    detections_per_unit: float = _field(
+        0.0, "detections a second for each inference unit of a model (ProvisionedThroughputExceeded); 0: unlimited"
+    )
 
     # Limits of manifests, images and labels.
     manifest_bytes: int = _field(1024**3, "largest manifest")
@@ -92,6 +95,9 @@ class Settings:
     minimum_confidence_inclusive: bool = _field(True, "whether a confidence equal to the threshold is kept")
     zero_results_means_all: bool = _field(False, "whether MaxResults=0 returns all labels, or none")
     exif_rotation: bool = _field(False, "whether EXIF orientation turns images; off, it is ignored")
+    box_overlap: float = _field(0.5, "smallest overlap (IoU) of a found box with an annotated one that it matches")
+    box_suppression: float = _field(0.4, "overlap (IoU) of two found boxes above which only the surer is kept")
+    boxes_found: int = _field(100, "most boxes that are found in one image, whatever their confidence")
     threshold_ties: str = _field("highest", "which of several thresholds with the best F1: highest or lowest")
     untested_threshold: float = _field(0.5, "threshold of a label that no test image has")
     confusion_matrix: str = _field("share", "values: share of the true label's images, or count")
@@ -100,7 +106,9 @@ class Settings:
     workers: int = _field(2, "training processes; 0: everything in the caller's thread (tests)")
     detection_workers: int = _field(1, "detection processes, apart from training's")
     models_in_memory: int = _field(8, "loaded models that a detection process keeps")
-    s3_concurrency: int = _field(8, "images read from S3 at a time, for each training")
+    s3_concurrency: int = _field(
+        2, "images read from S3 at a time, for each training; more let other calls wait longer"
+    )
     seed: int = _field(0, "seed of everything random: splits and training")
 
     @classmethod
@@ -134,3 +142,18 @@ def _parse(text: str, kind: type) -> Any:
             return False
         raise ValueError(text)
     return kind(text)
+
+
+AT_ONCE = Settings(
+    project_seconds=0,
+    dataset_seconds=0,
+    update_seconds=0,
+    training_minimum_seconds=0,
+    start_seconds=0,
+    stop_seconds=0,
+    copy_seconds=0,
+    delete_seconds=0,
+    workers=0,
+    detection_workers=0,
+)
+"""For tests: everything has ended at the next look, and runs in the caller's thread."""

@@ -15,6 +15,7 @@ def first_tags(call: Call, request: dict[str, Any]) -> dict[str, str]:
 
 
 def tag_resource(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Add tags to a project, dataset or version; a key that is there gets the new value."""
     with call.space() as space:
         resource = _resource(space, request["ResourceArn"])
         tags = {**resource.tags, **request["Tags"]}
@@ -32,6 +33,7 @@ def untag_resource(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def list_tags_for_resource(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """All tags of a project, dataset or version."""
     with call.space() as space:
         return {"Tags": dict(_resource(space, request["ResourceArn"]).tags)}
 

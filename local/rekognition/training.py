@@ -7,7 +7,10 @@ import json
 import logging
 import math
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,13 +21,17 @@ from local.rekognition.entries import text_lines
 from local.rekognition.errors import DatasetError, TrainingError
 from local.rekognition.gathering import gather, limits
 from local.rekognition.lines import Line
-from local.rekognition.manifests import Manifest, Pair
+from local.rekognition.manifests import Pair
 from local.rekognition.resources import Outcome, Training
-from local.rekognition.tasks import Learned, Task
+from local.rekognition.store import Kind
+from local.rekognition.tasks import BoxesLearned, BoxTask, Evaluation, Learned, Placed, Task
 
 log = logging.getLogger(__name__)
 
 Source = list[str] | dict[str, Any]  # lines of a dataset, or an S3 object as boto3 names it
+Sides = tuple[list[Line], list[Line]]  # usable lines to train on, and to test on
+Written = Callable[[str], dict[str, Any]]  # makes a line of an evaluation manifest, given its creation date
+Results = tuple[Evaluation, list[Written], list[Written]]  # the lines of both sides
 
 
 @dataclass(frozen=True)
@@ -68,10 +75,8 @@ class _Run:
         pair = self._read()
         manifests.check_content(pair, self.settings)
         self._stop_on_errors(pair)
-        if pair.training.use_case == manifests.OBJECT:
-            self._write_validation(pair)
-            raise TrainingError(manifests.NO_DETECTOR)
-        digests = gather(self.engine, [*pair.training.usable(), *pair.testing.usable()])
+        kind: Kind = "copies" if pair.training.use_case == manifests.OBJECT else "images"
+        digests = gather(self.engine, [*pair.training.usable(), *pair.testing.usable()], kind)
         manifests.check_content(pair, self.settings, images_read=True)
         self._stop_on_errors(pair)
         self._write_validation(pair)
@@ -114,36 +119,101 @@ class _Run:
 
     def _learn(self, pair: Pair, digests: dict[str, str]) -> None:
         labels = pair.training.labels()
-        index = {label: number for number, label in enumerate(labels)}
         train, test = pair.training.usable(), manifests.limit_test_images(pair.testing, self.settings)
+        model = self.engine.models_dir / f"{uuid.uuid4().hex}.joblib"
+        learn = self._learn_boxes if pair.training.use_case == manifests.OBJECT else self._learn_labels
+        evaluation, trained, tested = learn(labels, (train, test), digests, model)
+        ended = self.engine.clock()
+        summary = outputs.evaluation_summary(self.plan.arn, ended, len(train), len(test), evaluation)
+        when = outputs.naive(ended)
+        self._write(outputs.TRAINING_TRUTH, outputs.json_lines(line(when) for line in trained))
+        self._write(outputs.TESTING_TRUTH, outputs.json_lines(line(when) for line in tested))
+        self._write(outputs.EVALUATION, json.dumps(summary).encode())
+        self.result.model = str(model)
+        self.result.f1 = evaluation.f1
+        self.result.thresholds = evaluation.thresholds
+        self.result.seconds = math.ceil(max(1, self.engine.clock() - self.started))
 
-        def images(manifest: Manifest, lines: list[Line]) -> list[tuple[str, list[int]]]:
-            return [
-                (
-                    digests[line.source_ref or ""],
-                    [index[label] for label in manifest.labels_of(line) if label in index],
-                )
+    def _learn_labels(self, labels: list[str], sides: Sides, digests: dict[str, str], model: Path) -> Results:
+        index = {label: number for number, label in enumerate(labels)}
+        train, test = (
+            [
+                (digests[line.source_ref or ""], [index[label] for label in line.labels if label in index])
                 for line in lines
             ]
-
-        model = self.engine.models_dir / f"{uuid.uuid4().hex}.joblib"
+            for lines in sides
+        )
+        settings = self.settings
         task = Task(
             store=self.engine.features_file,
             model=model,
             labels=labels,
-            train=images(pair.training, train),
-            test=images(pair.testing, test),
-            seed=self.settings.seed,
-            ties=self.settings.threshold_ties,
-            confusion=self.settings.confusion_matrix,
-            untested=self.settings.untested_threshold,
+            train=train,
+            test=test,
+            seed=settings.seed,
+            ties=settings.threshold_ties,
+            confusion=settings.confusion_matrix,
+            untested=settings.untested_threshold,
         )
-        learned: Learned = self.engine.training.call("local.rekognition.learning:fit", task, limits(self.settings))
-        self._write_evaluation(pair, train, test, learned)
-        self.result.model = str(model)
-        self.result.f1 = learned.evaluation.f1
-        self.result.thresholds = learned.evaluation.thresholds
-        self.result.seconds = math.ceil(max(1, self.engine.clock() - self.started))
+        learned: Learned = self.engine.training.call("local.rekognition.learning:fit", task, limits(settings))
+        evaluation = learned.evaluation
+        return (
+            evaluation,
+            [partial(outputs.truth_line, line.source_ref or "", line.labels, labels) for line in sides[0]],
+            [
+                partial(
+                    outputs.judged_line,
+                    line.source_ref or "",
+                    line.labels,
+                    dict(zip(labels, scores, strict=True)),
+                    evaluation.thresholds,
+                )
+                for line, scores in zip(sides[1], learned.scores, strict=True)
+            ],
+        )
+
+    def _learn_boxes(self, labels: list[str], sides: Sides, digests: dict[str, str], model: Path) -> Results:
+        index = {label: number for number, label in enumerate(labels)}
+        known = [[[box for box in line.boxes if box.label in index] for line in lines] for lines in sides]
+        train, test = (
+            [
+                (digests[line.source_ref or ""], [Placed(index[box.label], box.share) for box in boxes])
+                for line, boxes in zip(lines, placed, strict=True)
+            ]
+            for lines, placed in zip(sides, known, strict=True)
+        )
+        settings = self.settings
+        task = BoxTask(
+            store=self.engine.features_file,
+            model=model,
+            labels=labels,
+            train=train,
+            test=test,
+            seed=settings.seed,
+            ties=settings.threshold_ties,
+            untested=settings.untested_threshold,
+            overlap=settings.box_overlap,
+            suppression=settings.box_suppression,
+            most=settings.boxes_found,
+        )
+        learned: BoxesLearned = self.engine.training.call(
+            "local.rekognition.learning:fit_boxes", task, limits(settings)
+        )
+        return (
+            learned.evaluation,
+            [partial(outputs.box_truth_line, line.source_ref or "", line.boxes, labels) for line in sides[0]],
+            [
+                partial(
+                    outputs.box_judged_line,
+                    line.source_ref or "",
+                    line.boxes,
+                    boxes,
+                    matched,
+                    learned.evaluation.thresholds,
+                )
+                for line, boxes, matched in zip(sides[1], known[1], learned.matched, strict=True)
+            ],
+        )
 
     def _write_validation(self, pair: Pair) -> None:
         for name, manifest in (
@@ -152,32 +222,6 @@ class _Run:
         ):
             self._write(name, outputs.json_lines(line.annotated("errors", "warnings") for line in manifest.lines))
         self._write(outputs.SUMMARY, json.dumps(pair.summary(self.settings.error_index_base)).encode())
-
-    def _write_evaluation(self, pair: Pair, train: list[Line], test: list[Line], learned: Learned) -> None:
-        ended, evaluation = self.engine.clock(), learned.evaluation
-        labels, when = list(evaluation.thresholds), outputs.naive(ended)
-        summary = outputs.evaluation_summary(self.plan.arn, ended, len(train), len(test), evaluation)
-        self._write(
-            outputs.TRAINING_TRUTH,
-            outputs.json_lines(
-                outputs.truth_line(line.source_ref or "", pair.training.labels_of(line), labels, when)
-                for line in train
-            ),
-        )
-        self._write(
-            outputs.TESTING_TRUTH,
-            outputs.json_lines(
-                outputs.judged_line(
-                    line.source_ref or "",
-                    pair.testing.labels_of(line),
-                    dict(zip(labels, scores, strict=True)),
-                    evaluation.thresholds,
-                    when,
-                )
-                for line, scores in zip(test, learned.scores, strict=True)
-            ),
-        )
-        self._write(outputs.EVALUATION, json.dumps(summary).encode())
 
     def _write(self, name: str, body: bytes) -> None:
         key = outputs.key(self.plan.prefix, name, self.plan.project, self.plan.version)

@@ -127,6 +127,8 @@ def copy_project_version(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             raise ResourceNotFound(f"The project has no version {version_arn}.")
         if owner.account != call.account and not may_copy(source_project, call.account, version_arn):
             raise AccessDenied(f"No project policy lets the account {call.account} copy {version_arn}.")
+        if source.status == "DELETING":
+            raise ResourceInUse("The model to copy is DELETING.")
         if source.training is None or source.training.model is None:
             raise InvalidParameter(f"The model to copy is {source.status}.")
         project = _trainable(space, request["DestinationProjectArn"])

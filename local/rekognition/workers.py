@@ -24,8 +24,8 @@ def _run(name: str, *arguments: Any) -> Any:
     return getattr(importlib.import_module(module), function)(*arguments)
 
 
-def _begin(lifeline: Connection) -> None:
-    """First thing in a worker: limit its threads, and end with the host."""
+def _begin(lifeline: Connection, niceness: int) -> None:
+    """First thing in a worker: limit its threads, let others go first, and end with the host."""
 
     def watch() -> None:
         try:
@@ -35,15 +35,20 @@ def _begin(lifeline: Connection) -> None:
 
     for variable in _THREAD_VARIABLES:
         os.environ[variable] = "1"
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(niceness)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the host, which then ends its workers
     threading.Thread(target=watch, daemon=True, name="lifeline").start()
 
 
 class Workers:
-    """A pool of at most `count` processes, made when first used; with 0, calls run in the caller's thread."""
+    """A pool of at most `count` processes, made when first used; with 0, calls run in the caller's thread.
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    `niceness` is what Unix calls so: the higher, the more the processes leave to others.
+    """
+
+    def __init__(self, count: int, niceness: int = 0) -> None:
+        self.count, self._niceness = count, niceness
         self._lock = threading.Lock()
         self._pool: ProcessPoolExecutor | None = None
         self._lifeline: Connection | None = None
@@ -76,7 +81,9 @@ class Workers:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             theirs, self._lifeline = context.Pipe(duplex=False)
-            self._pool = ProcessPoolExecutor(self.count, context, initializer=_begin, initargs=(theirs,))
+            self._pool = ProcessPoolExecutor(
+                self.count, context, initializer=_begin, initargs=(theirs, self._niceness)
+            )
         return self._pool
 
     def _drop(self) -> None:

@@ -152,7 +152,9 @@ def test_it_comes_up_once_and_goes_down_whole(tmp_path: Path) -> None:
     assert not cloud.down(port, tmp_path)
     with pytest.raises(ProcessLookupError):
         os.killpg(pid, 0)
-    assert sorted(path.name for path in place.folder.iterdir()) == ["lock", "log.txt"]
+    assert sorted(path.name for path in place.folder.iterdir()) == ["lock", "log.txt", "rekognition"]
+    left = {path.name.partition("-")[0] for path in (place.folder / "rekognition").iterdir()}
+    assert left == {"features.sqlite"}, "features of images are kept, nothing else"
 
 
 def test_a_taken_port_is_said(tmp_path: Path) -> None:

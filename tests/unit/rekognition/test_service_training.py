@@ -334,14 +334,6 @@ def test_images_of_several_buckets_in_manifests(desk: Desk) -> None:
     assert desk.version(project)["StatusMessage"] == "The manifest file contains images from multiple S3 buckets."
 
 
-def test_boxes_are_not_trained_yet(desk: Desk) -> None:
-    lines = [box_line(f"{number}.png", (0, 1, 1, 99, 99), (1, 200, 200, 50, 50)) for number in range(4)]
-    version = failed(desk, lines, lines)
-    assert "only bounding boxes" in version["StatusMessage"]
-    (summary,) = documents(desk, version, "ManifestSummary")
-    assert summary["statistics"]["training"]["use_case"] == "OBJECT_LOCALIZATION"
-
-
 def test_lines_of_the_other_kind_are_ignored(desk: Desk) -> None:
     train = [*desk.pictures(4, "red", "green"), box_line("boxes.png", (0, 1, 1, 99, 99))]
     project = desk.project()
