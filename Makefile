@@ -18,14 +18,15 @@ help: ## Show this
 demo: $(READY) ## Deploy both stacks on this machine, train a model, and ask it about an image
 	@$(BIN)/python -m local.demo
 
-up: $(READY) ## Start the local cloud
+up: $(READY) ## Start the local cloud; LOCAL_CLOUD_KEEP=1 keeps what it holds
 	@$(BIN)/python -m local.cloud up
 
 down: $(READY) ## Stop the local cloud
 	@$(BIN)/python -m local.cloud down
 
+# Three processes on two cores: some tests wait for sam and for servers more than they compute.
 test: lint ## Run every check and every test
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 lint: $(READY) ## Check formatting, types and templates
 	$(BIN)/ruff format --check .
