@@ -199,6 +199,42 @@ def test_a_broken_set_is_refused_before_a_dataset_or_a_training_is_asked_for(sta
     assert_nothing_was_asked_for(stack, result)
 
 
+@pytest.mark.parametrize(
+    ("limit", "value", "code"),
+    [
+        ("LINES", 20, "ERROR_MANIFEST_ROWS_EXCEEDS_MAXIMUM"),
+        ("MANIFEST_BYTES", 1000, "ERROR_MANIFEST_SIZE_TOO_LARGE"),
+    ],
+)
+def test_a_manifest_beyond_a_limit_is_refused(stack, pictures, monkeypatch, limit, value, code):
+    monkeypatch.setattr(f"customlabels.preflight.rules.{limit}", value)
+    result = stack.run(GATE)
+    assert result.error == "DatasetRejected"
+    assert code in result.cause, result.cause
+    assert_nothing_was_asked_for(stack, result)
+
+
+def test_a_manifest_without_a_line_is_refused(stack, pictures):
+    result = stack.run({"training": {"manifest": put(stack, "images/empty.manifest", "\n")}, **GATE})
+    assert result.error == "DatasetRejected"
+    assert "images/empty.manifest holds no labelled PNG or JPEG image" in result.cause
+    assert_nothing_was_asked_for(stack, result)
+
+
+def test_test_images_of_which_too_few_can_be_used_are_refused(stack, pictures):
+    lines = [bare(f"{FOLDER}down/100.png", "down")]
+    lines += [bare(f"{FOLDER}missing/{label}.png", label) for label in ("across", "checks")]
+    stack.put("train", range(100, 101), labels=("down",))
+    file = put(stack, "images/test.manifest", "\n".join(map(json.dumps, lines)))
+    result = stack.run({"testing": {"manifest": file}, **GATE})
+    assert result.error == "DatasetRejected"
+    page = result.cause.partition("All findings: ")[2].split()[0].removesuffix(".")
+    report = page.removeprefix(f"s3://{BUCKET}/").replace(".html", ".json")
+    findings = json.loads(stack.s3.get_object(Bucket=BUCKET, Key=report)["Body"].read())["findings"]
+    assert "ERROR_INSUFFICIENT_USABLE_LABEL_OVERLAP" in {found["code"] for found in findings}
+    assert_nothing_was_asked_for(stack, result)
+
+
 def test_too_little_in_common_between_training_and_testing_is_refused(stack, pictures):
     lines = [bare(f"{FOLDER}down/{n}.png", "another") for n in range(3)]
     file = put(stack, "images/test.manifest", "\n".join(map(json.dumps, lines)))
