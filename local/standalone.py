@@ -8,6 +8,7 @@ import argparse
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Mapping
@@ -196,9 +197,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(server: Server, s3: str) -> None:
     """Serve until a signal comes."""
-    ended = threading.Event()
+    # The system may deliver a signal to any thread, which does not wake this one: a socket does.
+    told, tell = socket.socketpair()
+    tell.setblocking(False)
+    signal.set_wakeup_fd(tell.fileno())
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, lambda *_: None)
     serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="server")
     serving.start()
     variables = {
@@ -211,7 +215,9 @@ def _run(server: Server, s3: str) -> None:
     listed = " ".join(f"{name}={value}" for name, value in variables.items())
     sys.stdout.write(f"Custom Labels is up at {server.endpoint}; clients need {listed}\n")
     sys.stdout.flush()
-    while not ended.wait(3600):
-        pass
+    told.recv(1)
     server.stop()
     serving.join()
+    signal.set_wakeup_fd(-1)
+    told.close()
+    tell.close()

@@ -180,8 +180,8 @@ class Engine:
         last = False
         while not last:
             self._changed.wait()
+            self._changed.clear()  # before the look at the end, or the end's own signal is lost
             last = self._closing.wait(KEEP_SECONDS)
-            self._changed.clear()
             try:
                 with self.spaces() as spaces:
                     prepared = keeper.prepare(State(self.clock(), self._last_millisecond, spaces))

@@ -101,7 +101,8 @@ class Socket:
         assert self.admin("POST", "advance", {"seconds": seconds}).status == 200
 
     def close(self) -> None:
-        self._connection.close()
+        for made in (self._connection, self.client, self.s3):
+            made.close()
 
     def _send(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         self._connection.request(method, path, body, headers)
