@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 from cli.stack import Cloud, Stack
 from local import cloud, demo, samples
 
+RUN_SECONDS = 120.0
 TRAIN, TEST = 20, 8  # images of each digit
 
 
@@ -42,6 +44,33 @@ class Deployed:
             stateMachineArn=self.training.output("StateMachineArn"), name=name, input=json.dumps(given)
         )
         return started["executionArn"]
+
+    def run(self, name: str, given: Any) -> dict[str, Any]:
+        """Run the training workflow to its end, and give DescribeExecution's answer."""
+        arn = self.start(name, given)
+        steps = self.cloud.client("stepfunctions")
+        deadline = time.monotonic() + RUN_SECONDS
+        while (ended := steps.describe_execution(executionArn=arn))["status"] == "RUNNING":
+            assert time.monotonic() < deadline, f"{name} still runs"
+            time.sleep(0.2)
+        return ended
+
+    def labels(self, project: str) -> dict[str, int]:
+        """The labels of the project's training dataset, and how many entries each has."""
+        rekognition = self.cloud.client("rekognition")
+        (found,) = rekognition.describe_projects(ProjectNames=[project])["ProjectDescriptions"]
+        (arn,) = [d["DatasetArn"] for d in found["Datasets"] if d["DatasetType"] == "TRAIN"]
+        listed = rekognition.list_dataset_labels(DatasetArn=arn)["DatasetLabelDescriptions"]
+        return {label["LabelName"]: label["LabelStats"]["EntryCount"] for label in listed}
+
+    def stop(self, arn: str) -> None:
+        """Stop a version and wait until it no longer takes a slot."""
+        self.cloud.client("rekognition").stop_project_version(ProjectVersionArn=arn)
+        _, project, _, version, _ = arn.split("/")
+        deadline = time.monotonic() + RUN_SECONDS
+        while self.versions(project)[version] != "STOPPED":
+            assert time.monotonic() < deadline, f"{version} does not stop"
+            time.sleep(0.2)
 
     def versions(self, project: str | None = None) -> dict[str, str]:
         """Each version's status, by its name, newest first."""
