@@ -1,10 +1,12 @@
 """CheckEntries: asks Rekognition which entries it found faulty or dropped, a slice a call."""
 
+from datetime import datetime
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
+from customlabels.datasets import stored_key
 from customlabels.entries import add_entries, read_slice
 from customlabels.errors import DatasetRejected
 from customlabels.inspection import Inspection
@@ -20,7 +22,8 @@ logger = Logger()
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"project", "version", "train", "test", "checking"} → the same "checking", further on.
 
-    It is {"done", "todo": [{"dataset", "arn", "sent"}], "token", "faulty"}; `sent` is null where nothing was.
+    It is {"done", "todo": [{"dataset", "arn", "sent", "manifest"}], "token", "faulty"}; `sent` is null
+    where it is not known.
     """
     checking = event["checking"]
     todo = checking["todo"]
@@ -34,10 +37,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if token:
         inspection.publish(report)
         return {"done": False, "todo": todo, "token": token, "faulty": faulty}
-    total = rekognition.describe_dataset(DatasetArn=current["arn"])["DatasetDescription"]["DatasetStats"]
-    held = total["TotalEntries"]
+    described = rekognition.describe_dataset(DatasetArn=current["arn"])["DatasetDescription"]
+    held = described["DatasetStats"]["TotalEntries"]
     if current["sent"] is not None and held != current["sent"]:
         report = add_entries(report, current["dataset"], [], sent=current["sent"], held=held)
+    if current["sent"] == held:
+        _store(current, described["LastUpdatedTimestamp"])
     page_uri = inspection.publish(report)
     logger.info("checked entries", extra={"dataset": current["arn"], "faulty": faulty, "entries": held})
     if held and faulty > held * INVALID_SHARE:
@@ -49,12 +54,23 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _todo(train: dict[str, Any], test: dict[str, Any]) -> list[dict[str, Any]]:
-    """Both datasets, with the lines that each was sent; a split moves lines, so they count together then."""
-    sent = {
-        name: of["images"] if of["create"] == "filled" and not test["split"] else None
-        for name, of in (("training", train), ("testing", test))
-    }
+    """Both datasets, with the lines that each was made to hold; after a split, nobody knows which."""
     return [
-        {"dataset": name, "arn": of["dataset"]["arn"], "sent": sent[name]}
+        {
+            "dataset": name,
+            "arn": of["dataset"]["arn"],
+            "sent": None if test["split"] else of["images"],
+            "manifest": of["manifest"],
+        }
         for name, of in (("training", train), ("testing", test))
     ]
+
+
+def _store(checked: dict[str, Any], updated: datetime) -> None:
+    """Keep what the dataset holds for the next run, which then need not ask for it entry by entry."""
+    place = checked["manifest"]
+    s3.copy_object(
+        Bucket=settings.data_bucket,
+        Key=stored_key(checked["arn"], updated),
+        CopySource={"Bucket": place["Bucket"], "Key": place["Name"]},
+    )

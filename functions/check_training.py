@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
 from customlabels.errors import TrainingFailed
 from customlabels.models import find_version
+from customlabels.names import parse_version_arn
 from customlabels.polling import TooLong, again, done
 
 LISTED_WITHIN = 600  # seconds; a version that is not listed by then was deleted
@@ -18,14 +19,16 @@ logger = Logger()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"projectArn", "version", "poll"} → {"poll", "status", "f1", "summary", "trainingSeconds"}."""
-    version = find_version(rekognition, event["projectArn"], event["version"])
+    """{"projectArn", "arn", "poll"} → {"poll", "version", "status", "f1", "summary", "trainingSeconds"}."""
+    asked = parse_version_arn(event["arn"]).version
+    version = find_version(rekognition, event["projectArn"], asked)
     status = version["Status"] if version else "not listed yet"
-    name = f"Version {event['version']}"
+    name = f"Version {asked}"
     if version and status in TRAINED and "EvaluationResult" in version:
         evaluated = version["EvaluationResult"]
         return {
             "poll": done(event["poll"]),
+            "version": asked,
             "status": status,
             "f1": evaluated["F1Score"],
             "summary": evaluated["Summary"]["S3Object"],
@@ -39,4 +42,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         poll = again(event["poll"], f"{name} was still {status}")
     except TooLong as error:
         raise TrainingFailed(str(error)) from None
-    return {"poll": poll, "status": status, "f1": None, "summary": None, "trainingSeconds": None}
+    return {
+        "poll": poll,
+        "version": asked,
+        "status": status,
+        "f1": None,
+        "summary": None,
+        "trainingSeconds": None,
+    }

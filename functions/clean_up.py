@@ -13,11 +13,12 @@ from customlabels.clients import PATIENT
 from customlabels.errors import NAMES, Unexpected
 from customlabels.failures import ENDED, compose, read_failure
 from customlabels.inputs import project_of
-from customlabels.models import RUNNING, find_project, find_version, made_by, read_live
+from customlabels.models import RUNNING, find_project, find_version, list_versions, made_by, read_live
 from customlabels.names import parse_version_arn, version_name
 from customlabels.polling import Poll, TooLong, again, begin, done
 from customlabels.settings import Settings
 
+MAY_RUN = (*RUNNING, "TRAINING_IN_PROGRESS", "TRAINING_COMPLETED", "FAILED", "STOPPED")
 QUIET = 60  # seconds in which a start that was under way when the run ended may still take effect
 settings = Settings.read()
 rekognition = boto3.client("rekognition", config=PATIENT)
@@ -28,7 +29,8 @@ logger = Logger()
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"execution", "failed", "cleanUp", and the run's state or "ended"} → {"poll", "error", "cause", "stopped"}.
 
-    `told` says whether the run has reported itself, where it was ended from outside.
+    `run` tells what a run that failed at once, or was ended from outside, does not know of itself; `told` says
+    whether the run has reported itself, where it was ended from outside.
     """
     if "ended" in event:
         event = {**event, **_ended(event["execution"])}
@@ -46,10 +48,23 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         if status in RUNNING or (unsure and poll["waited"] < QUIET):
             return {"poll": _later(poll, f"The model of {execution} was still {status}"), "stopped": stopped}
         facts = _facts(described["ProjectArn"], status)
+    facts += _restored(event.get("datasets") or {})
     cause = compose(failure, execution, facts)
     logger.warning("cleaned up", extra={"project": project, "error": failure.error, "stopped": stopped})
     told = event.get("told", False)
-    return {"poll": done(poll), "error": failure.error, "cause": cause, "stopped": stopped, "told": told}
+    return {
+        "poll": done(poll),
+        "error": failure.error,
+        "cause": cause,
+        "stopped": stopped,
+        "told": told,
+        "run": {
+            "project": project,
+            "version": event.get("version") or version_name(execution),
+            "since": event["since"],
+            "input": event["input"],
+        },
+    }
 
 
 def _later(poll: Poll, what: str) -> Poll:
@@ -61,14 +76,40 @@ def _later(poll: Poll, what: str) -> Poll:
 
 def _to_stop(project_arn: str, project: str, execution: str, since: str) -> Any:
     """The version that must not run: the run's own, or, once that is live, the one that was live before."""
-    own = find_version(rekognition, project_arn, version_name(execution))
-    if not own or not made_by(rekognition, own["ProjectVersionArn"], execution, since):
+    own = _own(project_arn, execution, since)
+    if own is None:
         return None
     live = read_live(table, project)
     if live.arn != own["ProjectVersionArn"]:
         return own
     before = parse_version_arn(live.previous).version if live.previous else None
     return find_version(rekognition, project_arn, before) if before else None
+
+
+def _own(project_arn: str, execution: str, since: str) -> Any:
+    """The version that the run has made or taken over, where it may run."""
+    for version in list_versions(rekognition, project_arn):
+        mine = version["Status"] in MAY_RUN and made_by(
+            rekognition, version["ProjectVersionArn"], execution, since
+        )
+        if mine:
+            return version
+    return None
+
+
+def _restored(datasets: dict[str, Any]) -> list[str]:
+    """What became of the datasets whose replacement failed."""
+    facts = []
+    for name, of in datasets.items():
+        if not of["failed"] or not of["saved"]:
+            continue
+        whole = {"train": "training", "test": "test"}[name]
+        if of["restored"]["poll"]["done"]:
+            facts.append(f"The {whole} dataset holds what it held before.")
+        else:
+            where = f"s3://{of['saved']['Bucket']}/{of['saved']['Name']}"
+            facts.append(f"The {whole} dataset could not be rebuilt; its entries are saved as {where}.")
+    return facts
 
 
 def _stop(arn: str, status: str) -> bool:

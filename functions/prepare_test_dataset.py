@@ -22,17 +22,20 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     `split` asks for a distribution; `former` is a test dataset whose images a new split takes back.
     """
     source, existing = Source(**event["source"]), event["existing"]
+    readable = existing is not None and existing["status"] in READABLE
     desk = Desk(s3, settings.data_bucket, event["project"], event["version"], "testing")
     decided = action = decide(source, event["refresh"], existing)
     if action == "keep" and source.kind != "split" and next(desk.dataset(existing["arn"]), None) is None:
         action = "replace"  # an empty test dataset holds nothing worth keeping
-    if action == "keep":
-        images = desk.dataset(existing["arn"])
+    changes = None
+    if action == "merge":
+        written, changes = desk.merge(desk.source(source), existing["arn"], desk.with_etags)
+    elif action == "keep":
+        written = desk.write(desk.with_etags(desk.dataset(existing["arn"])))
     else:
-        images = iter(()) if source.kind == "split" else desk.source(source)
-    if action == "keep" and must_rebuild(existing):
+        written = desk.write(desk.with_etags(iter(()) if source.kind == "split" else desk.source(source)))
+    if action in ("keep", "merge") and must_rebuild(existing):
         action = "replace"
-    written = desk.write(desk.with_etags(images))
     split = source.kind == "split" and written.images == 0
     if not (written.labelled or split):
         raise DatasetRejected(f"The testing {source.kind} {source.value} holds no labelled PNG or JPEG image.")
@@ -43,6 +46,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         limit=settings.dataset_limit,
         empty=split,
         split=split,
+        saved=desk.saved(existing["arn"]) if action == "replace" and readable else None,
+        changes=changes,
         **written._asdict(),
-        former=existing["arn"] if split and decided == "replace" and existing["status"] in READABLE else None,
+        former=existing["arn"] if split and decided == "replace" and readable else None,
     )

@@ -4,14 +4,14 @@ Whatever the test dataset holds is left out, and so is a second copy of an image
 no image is ever in both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
-from customlabels.datasets import branch, decide, must_rebuild
+from customlabels.datasets import READABLE, branch, decide, must_rebuild
 from customlabels.errors import DatasetRejected
 from customlabels.manifests import Image
 from customlabels.preparing import Desk
@@ -28,17 +28,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     source, existing, test = Source(**event["source"]), event["existing"], event["test"]
     desk = Desk(s3, settings.data_bucket, event["project"], event["version"], "training")
     action = decide(source, event["refresh"], existing)
-    images = desk.dataset(existing["arn"]) if action == "keep" else desk.source(source)
-    if action == "keep" and test["former"]:
-        images = chain(images, desk.dataset(test["former"]))
     known = desk.identities(test["identities"])
-    if known.references or test["split"]:
-        images = desk.with_etags(images)
-    excluded = 0
+    excluded, changes = 0, None
 
-    def kept() -> Iterator[Image]:
+    def kept(images: Iterable[Image]) -> Iterator[Image]:
         nonlocal excluded
-        for image in images:
+        for image in desk.with_etags(images) if known.references or test["split"] else images:
             if image.reference and known.hold(image):
                 excluded += 1
                 continue
@@ -46,13 +41,31 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
                 known.add(image)
             yield image  # also a line that names no image, for the check to count
 
-    written = desk.write(kept())
+    former = desk.dataset(test["former"]) if action != "replace" and test["former"] else ()
+    if action == "merge":
+        written, changes = desk.merge(chain(desk.source(source), former), existing["arn"], kept)
+    else:
+        images = desk.dataset(existing["arn"]) if action == "keep" else desk.source(source)
+        written = desk.write(kept(chain(images, former)))
     if not written.labelled:
         raise DatasetRejected(
             f"The training {source.kind} {source.value} holds no labelled PNG or JPEG image"
             + (f" besides {excluded} that the test dataset holds too." if excluded else ".")
         )
-    if action == "keep" and (excluded or test["former"] or must_rebuild(existing)):
+    # No call deletes one entry: what must leave the dataset makes it anew.
+    must_leave = changes["mustLeave"] if changes else excluded
+    if (action == "keep" and (must_leave or test["former"])) or (action == "merge" and must_leave):
         action = "replace"
+    if action in ("keep", "merge") and must_rebuild(existing):
+        action = "replace"
+    saved = desk.saved(existing["arn"]) if action == "replace" and existing["status"] in READABLE else None
     logger.info("prepared", extra={"action": action, "images": written.images, "excluded": excluded})
-    return branch(action, existing, limit=settings.dataset_limit, excluded=excluded, **written._asdict())
+    return branch(
+        action,
+        existing,
+        limit=settings.dataset_limit,
+        saved=saved,
+        changes=changes,
+        excluded=excluded,
+        **written._asdict(),
+    )

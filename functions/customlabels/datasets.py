@@ -1,6 +1,7 @@
 """What becomes of a project's dataset in a run, and the rows written for it."""
 
 import tempfile
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,16 +14,19 @@ if TYPE_CHECKING:
 
 READY = ("CREATE_COMPLETE", "UPDATE_COMPLETE")  # an update that succeeded overwrites CREATE_COMPLETE
 READABLE = (*READY, "UPDATE_FAILED")  # a failed update leaves what was there before
-Action = Literal["keep", "create", "replace"]
+Action = Literal["keep", "create", "replace", "merge"]
 
 
 def decide(source: Source, refresh: str, existing: dict[str, str] | None) -> Action:
-    """Whether the dataset {"arn", "status"} that exists is kept or replaced, or a first one is created."""
+    """What becomes of the dataset {"arn", "status"} that exists, or of the lack of one."""
     if existing is None:
         return "create"
     if existing["status"] not in READABLE:
         return "replace"
-    return "keep" if refresh == "keep" or source.value == existing["arn"] else "replace"
+    # Rekognition splits into an empty test dataset only: to merge a split into one that is filled is to keep it.
+    if refresh == "keep" or source.value == existing["arn"] or (refresh == "merge" and source.kind == "split"):
+        return "keep"
+    return "merge" if refresh == "merge" else "replace"
 
 
 def must_rebuild(existing: dict[str, str] | None) -> bool:
@@ -31,15 +35,16 @@ def must_rebuild(existing: dict[str, str] | None) -> bool:
 
 
 def to_read(testing: dict[str, Any], training: dict[str, Any], existing: dict[str, Any]) -> list[str]:
-    """The ARNs of the datasets whose entries a run must know: those it keeps, splits anew or copies from.
+    """The ARNs of the datasets whose entries a run must know: the project's own, and those it copies from.
+
+    What is kept or merged into is compared with the source, and what is replaced is saved before it is deleted.
 
     `testing` and `training` are {"source", "refresh"}, `existing` is {"TEST", "TRAIN": {"arn", "status"} or null}.
     """
     wanted = []
     for part, kind in ((testing, "TEST"), (training, "TRAIN")):
         source, dataset = Source(**part["source"]), existing[kind]
-        kept = decide(source, part["refresh"], dataset) == "keep"
-        if dataset and dataset["status"] in READABLE and (kept or source.kind == "split"):
+        if dataset and dataset["status"] in READABLE:
             wanted.append(dataset["arn"])
         if source.kind == "dataset":
             wanted.append(source.value)
@@ -57,20 +62,46 @@ def entries_prefix(project: str, version: str, arn: str) -> str:
     return f"{place_of(project, version)}/entries/{owner}-{kind}-{created}/"
 
 
+def stored_key(arn: str, updated: datetime) -> str:
+    """The key in the data bucket of what a dataset holds since its last update, stored by the run that made it.
+
+    Whoever updates the dataset by other means makes another key of it, under which nothing is stored.
+    """
+    _, owner, _, kind, created = arn.split("/")
+    return f"manifests/{owner}/datasets/{kind}-{created}/{round(updated.timestamp() * 1000)}.manifest"
+
+
 def branch(
-    action: Action, existing: dict[str, str] | None, *, limit: int, empty: bool = False, **facts: Any
+    action: Action,
+    existing: dict[str, str] | None,
+    *,
+    limit: int,
+    empty: bool = False,
+    saved: dict[str, str] | None = None,
+    changes: dict[str, Any] | None = None,
+    **facts: Any,
 ) -> dict[str, Any]:
-    """What a branch of Datasets reads: its steps, the dataset so far, and its polls (`limit` in seconds)."""
+    """What a branch of Datasets reads: its steps, the dataset so far, and its polls (`limit` in seconds).
+
+    `saved` is the manifest that the dataset is rebuilt from should its replacement fail, `changes` what
+    `Desk.merge` wrote.
+    """
     poll: Poll = begin(3, 120, limit)
+    chunks = changes["chunks"] if changes and action == "merge" else 0
     return {
         **facts,
         "action": action,
         "delete": action == "replace",
-        "create": "nothing" if action == "keep" else "empty" if empty else "filled",
+        "create": "nothing" if action in ("keep", "merge") else "empty" if empty else "filled",
         "dataset": {"arn": existing["arn"] if existing else None},
+        "saved": saved if action == "replace" else None,
+        "merge": {**(changes or {"prefix": None, "lines": 0}), "chunks": chunks, "sent": 0, "done": not chunks}
+        | {"poll": poll},
         "refused": None,
+        "failed": None,
         "deleted": {"poll": poll},
         "checked": {"poll": poll},
+        "restored": {"poll": poll, "created": False},
     }
 
 

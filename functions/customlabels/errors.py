@@ -2,6 +2,7 @@
 
 RunError
 ├── InvalidInput      the input or a default names something that is not accepted
+├── RunInProgress     another run is at work on the project
 ├── QuotaExceeded     Rekognition refused for a quota of the account
 ├── DatasetRejected   a source holds nothing to train on, or Rekognition refused a dataset
 ├── TrainingFailed    the training failed, or did not end in time
@@ -18,6 +19,10 @@ class RunError(Exception):
 
 class InvalidInput(RunError):
     """The input or a deploy-time default names something that is not accepted."""
+
+
+class RunInProgress(RunError):
+    """Another run is at work on the project."""
 
 
 class QuotaExceeded(RunError):

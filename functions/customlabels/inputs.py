@@ -10,7 +10,7 @@ from customlabels.settings import Defaults, Settings
 from customlabels.sources import default_source, parse_source
 
 METRICS = ("f1", "precision", "recall")
-REFRESHES = ("replace", "keep")
+REFRESHES = ("replace", "merge", "keep")
 UNITS = 5  # inference units of one model: a quota of the service
 
 
@@ -46,14 +46,26 @@ _GATE = {
 }
 _MODEL = {"minUnits": _whole(1, UNITS), "maxUnits": _whole(1, UNITS)}
 _REFRESH = {"training": _one_of(*REFRESHES), "testing": _one_of(*REFRESHES)}
-_KEYS = ("project", "training", "testing", "refresh", "gate", "model", "dryRun")
+_FLAG = _Rule("true or false", lambda value: isinstance(value, bool))
+_KEYS = {
+    "project": None,
+    "training": None,
+    "testing": None,
+    "refresh": None,
+    "gate": None,
+    "model": None,
+    "minNewImages": _whole(0),
+    "keepVersions": _whole(1),
+    "dryRun": _FLAG,
+    "force": _FLAG,
+}
 
 
 def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any]:
     """The run that `given` (the execution's input) asks for, complete.
 
-    Gives {"project", "training": {"source", "refresh"}, "testing": same, "gate", "model", "dryRun"};
-    InvalidInput names the key, the value and what is accepted.
+    Gives {"project", "training": {"source", "refresh"}, "testing": same, "gate", "model", "minNewImages",
+    "keepVersions", "dryRun", "force"}; InvalidInput names the key, the value and what is accepted.
     """
     if not isinstance(given, dict):
         raise InvalidInput(f"The input is {quoted(given)}; accepted is a JSON object, {{}} for all defaults.")
@@ -65,9 +77,15 @@ def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any
         raise InvalidInput(
             f"model.maxUnits is {model['maxUnits']}; accepted is at least model.minUnits, {model['minUnits']}."
         )
-    dry_run = given.get("dryRun", False)
-    if not isinstance(dry_run, bool):
-        raise InvalidInput(f"dryRun is {quoted(dry_run)}; accepted is true or false.")
+    plain: dict[str, Any] = {
+        "minNewImages": defaults.min_new_images,
+        "keepVersions": defaults.keep_versions,
+        "dryRun": False,
+        "force": False,
+    }
+    plain |= {key: given[key] for key in plain if key in given}
+    for key, value in plain.items():
+        _hold(key, value, _KEYS[key])
     parts = {}
     for key, parameter, text in (
         ("training", "TrainingSource", defaults.training_source),
@@ -84,7 +102,7 @@ def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any
         **parts,
         "gate": _section("gate", given, defaults.gate, _GATE),
         "model": model,
-        "dryRun": dry_run,
+        **plain,
     }
 
 
@@ -113,9 +131,13 @@ def _section(
     _known(f"{name}.", values, rules)
     merged = {**defaults, **values}
     for key, rule in rules.items():
-        if not rule.holds(merged[key]):
-            raise InvalidInput(f"{name}.{key} is {quoted(merged[key])}; accepted is {rule.accepted}.")
+        _hold(f"{name}.{key}", merged[key], rule)
     return merged
+
+
+def _hold(where: str, value: Any, rule: _Rule | None) -> None:
+    if rule and not rule.holds(value):
+        raise InvalidInput(f"{where} is {quoted(value)}; accepted is {rule.accepted}.")
 
 
 def _known(prefix: str, values: Mapping[str, Any], accepted: Any) -> None:

@@ -63,7 +63,7 @@ class Inspection:
         with ThreadPoolExecutor(AT_ONCE) as pool:
 
             def facts(row: tuple[str, str]) -> Facts | None:
-                reference, etag = json.loads(row[1])
+                reference, etag, _ = json.loads(row[1])
                 if reference and zlib.crc32(reference.encode()) % SHARES < share * SHARES:
                     return images.look(reference)
                 return Facts(content=f"etag:{etag}") if etag else None

@@ -1,5 +1,6 @@
 """Manifest lines of Custom Labels: one JSON object a line, one line an image."""
 
+import hashlib
 import json
 from datetime import datetime
 from functools import lru_cache
@@ -9,6 +10,9 @@ from typing import Any, NamedTuple
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")  # the formats that Custom Labels trains on
 
 
+_CIRCUMSTANCES = ("creation-date", "job-name")  # of a labelling, in a label attribute's metadata
+
+
 class Image(NamedTuple):
     """One image of a dataset: its manifest line, and what tells whether another is the same."""
 
@@ -16,6 +20,37 @@ class Image(NamedTuple):
     line: str
     etag: str | None = None  # hash of the content, where S3 told one
     labelled: bool = True
+    labels: str = ""  # what `labels_of` gives for the line, where it is known already
+
+    @property
+    def labelling(self) -> str:
+        """A hash of the labels alone: two lines that label alike have the same, whenever and by whatever job."""
+        return _hash(self._said())
+
+    @property
+    def digest(self) -> str:
+        """A hash of content and labels: 32 hexadecimal digits; of the address where the content is not known."""
+        return _hash(f"{self.etag or self.reference}\0{self._said()}")
+
+    def _said(self) -> str:
+        if self.labels:
+            return self.labels
+        try:
+            return labels_of(json.loads(self.line))
+        except ValueError:
+            return self.line  # no JSON: the checks will say so
+
+
+def labels_of(line: Any) -> str:
+    """What a manifest line says of its image, without its address, and without when and by what it was said."""
+    if not isinstance(line, dict):
+        return ""
+    said = {
+        key: {k: v for k, v in value.items() if k not in _CIRCUMSTANCES} if isinstance(value, dict) else value
+        for key, value in line.items()
+        if key != "source-ref"
+    }
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def folder_line(reference: str, label: str | None, created: datetime) -> str:
@@ -48,6 +83,12 @@ def folder_label(prefix: str, key: str) -> str | None:
     return folder if slash else None
 
 
+@lru_cache(maxsize=1024)
+def folder_labels(label: str | None) -> str:
+    """What `labels_of` gives for `folder_line`: the same for each image of a label."""
+    return labels_of(json.loads(folder_line("", label, datetime.min)))
+
+
 def is_image(key: str) -> bool:
     """Whether the key's ending is that of a format that Custom Labels trains on."""
     return key.lower().endswith(IMAGE_SUFFIXES)
@@ -62,7 +103,8 @@ def read_line(text: str) -> Image | None:
     if not isinstance(line, dict) or not isinstance(line.get("source-ref"), str):
         return None
     labelled = any(key.endswith("-metadata") and not key.startswith("cl-") for key in line)
-    return Image(line["source-ref"], _dump(_without_service_keys(line)), labelled=labelled)
+    kept = _without_service_keys(line)
+    return Image(line["source-ref"], _dump(kept), labelled=labelled, labels=labels_of(kept))
 
 
 def _without_service_keys(value: Any) -> Any:
@@ -71,6 +113,10 @@ def _without_service_keys(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_service_keys(item) for item in value]
     return value
+
+
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _dump(line: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from customlabels.names import tag_value
+from customlabels.names import parse_version_arn, tag_value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 RUNNING = ("STARTING", "RUNNING", "STOPPING")  # the statuses of a version that uses, or bills for, capacity
 CLOCK_SKEW = 60  # seconds by which the clocks of two services may differ
-EXECUTION_TAG = "execution"  # its value is the ARN of the execution that made the resource
+EXECUTION_TAG = "execution"  # its value is the ARN of the execution that answers for the resource
+SINCE_TAG = "since"  # and when that began: a name may be used for another execution once the first is forgotten
 
 
 class Live(NamedTuple):
@@ -37,15 +38,34 @@ def find_version(
 
 
 def made_by(rekognition: "RekognitionClient", arn: str, execution: str, since: str) -> bool:
-    """Whether this execution, which began at `since` (ISO 8601), made the resource: by its tag and its age.
-
-    A name may be used for another execution once the first is forgotten; the tag alone would be that one's too.
-    """
-    created = int(arn.rsplit("/", 1)[-1]) / 1000  # an ARN ends with its creation in epoch milliseconds
-    if created < datetime.fromisoformat(since).timestamp() - CLOCK_SKEW:
-        return False
+    """Whether this execution, which began at `since` (ISO 8601), made the resource or took it over, by tags."""
     tags = rekognition.list_tags_for_resource(ResourceArn=arn)["Tags"]
-    return tags.get(EXECUTION_TAG) == tag_value(execution)
+    return tags.get(EXECUTION_TAG) == tag_value(execution) and _same_moment(tags.get(SINCE_TAG), since)
+
+
+def tags_of(execution: str, since: str) -> dict[str, str]:
+    """The tags of what an execution, which began at `since`, makes or takes over."""
+    return {EXECUTION_TAG: tag_value(execution), SINCE_TAG: tag_value(since)}
+
+
+def _same_moment(tagged: str | None, since: str) -> bool:
+    try:
+        apart = datetime.fromisoformat(tagged or "") - datetime.fromisoformat(since)
+    except ValueError:
+        return False
+    return abs(apart.total_seconds()) <= CLOCK_SKEW
+
+
+def list_versions(rekognition: "RekognitionClient", project_arn: str) -> "list[ProjectVersionDescriptionTypeDef]":
+    """Every version of a project, newest first."""
+    pages = rekognition.get_paginator("describe_project_versions").paginate(ProjectArn=project_arn)
+    found = [version for page in pages for version in page["ProjectVersionDescriptions"]]
+    return sorted(found, key=lambda version: version["CreationTimestamp"], reverse=True)
+
+
+def name_of(version: "ProjectVersionDescriptionTypeDef") -> str:
+    """The version's name, which the service tells in its ARN only."""
+    return parse_version_arn(version["ProjectVersionArn"]).version
 
 
 def read_live(table: "Table", project: str) -> Live:

@@ -1,17 +1,18 @@
 """What the account's quotas leave room for, seen before anything is created or paid."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from customlabels.errors import QuotaExceeded
-from customlabels.models import RUNNING
+from customlabels.models import RUNNING, list_versions
 from customlabels.names import parse_version_arn
+from customlabels.pruning import to_prune
 from customlabels.settings import Quotas
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
 
-Versions = dict[str, dict[str, str]]  # by project: the name of each version and its status
+Versions = dict[str, dict[str, str]]  # by project: the ARN of each version, newest first, and its status
 
 
 def count_versions(rekognition: "RekognitionClient", family: str) -> Versions:
@@ -22,28 +23,33 @@ def count_versions(rekognition: "RekognitionClient", family: str) -> Versions:
             name = project["ProjectArn"].split("/")[1]
             if not name.startswith(family):
                 continue
-            pages = rekognition.get_paginator("describe_project_versions")
             found[name] = {
-                parse_version_arn(version["ProjectVersionArn"]).version: version["Status"]
-                for versions in pages.paginate(ProjectArn=project["ProjectArn"])
-                for version in versions["ProjectVersionDescriptions"]
+                version["ProjectVersionArn"]: version["Status"]
+                for version in list_versions(rekognition, project["ProjectArn"])
             }
     return found
 
 
-def check_quotas(versions: Versions, project: str, quotas: Quotas) -> None:
-    """QuotaExceeded, with what would avoid it, where a run of `project` cannot get to its end."""
+def check_quotas(
+    versions: Versions, project: str, quotas: Quotas, keep: int, protected: Collection[str], *, reuse: str | None
+) -> None:
+    """QuotaExceeded, with what would avoid it, where a run of `project` cannot get to its end.
+
+    It will prune the project to `keep` versions with its own, `protected` ones (ARNs) aside; one that goes on with
+    the version `reuse` trains none.
+    """
     training = _with_status(versions, ("TRAINING_IN_PROGRESS",))
-    if len(training) >= quotas.trainings:
+    if len(training) >= quotas.trainings and reuse is None:
         raise QuotaExceeded(
             f"{len(training)} trainings are under way ({_some(training)}) and the account's quota is "
             f"{quotas.trainings}: start this run once one has ended, or have it raised and set TrainingQuota."
         )
-    kept = len(versions.get(project, {}))
-    if kept >= quotas.versions:
+    of_project = list(versions.get(project, {}).items())
+    kept = len(of_project) - len(to_prune(of_project, keep - 1, protected))
+    if kept >= quotas.versions and reuse is None:
         raise QuotaExceeded(
-            f"Project {project} has {kept} versions and the quota is {quotas.versions}: delete some that are no "
-            f"longer needed, or have it raised and set VersionQuota."
+            f"Project {project} has {kept} versions besides those that this run would delete, and the quota is "
+            f"{quotas.versions}: lower keepVersions, or have it raised and set VersionQuota."
         )
     running = _with_status(versions, RUNNING)
     if len(running) >= quotas.running_models:
@@ -57,9 +63,9 @@ def check_quotas(versions: Versions, project: str, quotas: Quotas) -> None:
 def _with_status(versions: Versions, statuses: Iterable[str]) -> list[str]:
     wanted = tuple(statuses)
     return [
-        f"{project}/{version}"
-        for project, of in versions.items()
-        for version, status in of.items()
+        "/".join(parse_version_arn(arn))
+        for of in versions.values()
+        for arn, status in of.items()
         if status in wanted
     ]
 

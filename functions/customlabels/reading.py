@@ -10,7 +10,7 @@ from customlabels.errors import DatasetRejected
 from customlabels.exports import Export, convert
 from customlabels.images import Images
 from customlabels.locations import Location, parse_uri
-from customlabels.manifests import Image, folder_label, folder_line, is_image, read_line
+from customlabels.manifests import Image, folder_label, folder_labels, folder_line, is_image, read_line
 from customlabels.preflight.findings import Findings
 from customlabels.sources import Source
 
@@ -41,8 +41,8 @@ class Identities(NamedTuple):
 
 
 def identity_row(image: Image) -> str:
-    """What is kept of an image so that a later state can tell it apart."""
-    return json.dumps([image.reference, image.etag])
+    """What is kept of an image so that a later state, or a later run, can tell it apart."""
+    return json.dumps([image.reference, image.etag, image.digest])
 
 
 class Reader:
@@ -78,10 +78,13 @@ class Reader:
 
     def entries(self, folder: Location) -> Iterator[Image]:
         """The images of a dataset whose entries ReadEntries has stored below `folder`."""
+        for key in self.keys(folder):
+            yield from self.manifest(Location(folder.bucket, key))
+
+    def keys(self, folder: Location) -> list[str]:
+        """The keys below `folder`, in order."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=folder.bucket, Prefix=folder.key)
-        for page in pages:
-            for part in page.get("Contents", []):
-                yield from self.manifest(Location(folder.bucket, part["Key"]))
+        return [found["Key"] for page in pages for found in page.get("Contents", [])]
 
     def identities(self, location: dict[str, str] | None) -> Identities:
         """Read rows of `identity_row` from an S3Object; nothing for None."""
@@ -89,7 +92,7 @@ class Reader:
         if location:
             body = self.s3.get_object(Bucket=location["Bucket"], Key=location["Name"])["Body"]
             for row in body.iter_lines():
-                reference, etag = json.loads(row)
+                reference, etag, _ = json.loads(row)
                 known.add(Image(reference, "", etag))
         return known
 
@@ -103,7 +106,7 @@ class Reader:
                 reference = f"s3://{folder.bucket}/{key}"
                 label = folder_label(folder.key, key)
                 line = folder_line(reference, label, found["LastModified"])
-                yield Image(reference, line, found["ETag"].strip('"'), label is not None)
+                yield Image(reference, line, found["ETag"].strip('"'), label is not None, folder_labels(label))
 
     def _export(self, export: Export, found: Findings) -> Iterator[Image]:
         file = parse_uri(export.file)

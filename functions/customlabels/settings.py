@@ -51,6 +51,8 @@ class Defaults:
     gate: dict[str, str | float | int]
     min_units: int
     max_units: int
+    min_new_images: int
+    keep_versions: int
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Defaults":
@@ -66,6 +68,8 @@ class Defaults:
             },
             min_units=int(environment["MIN_UNITS"]),
             max_units=int(environment["MAX_UNITS"]),
+            min_new_images=int(float(environment["MIN_NEW_IMAGES"])),
+            keep_versions=int(float(environment["KEEP_VERSIONS"])),
         )
 
 
@@ -79,12 +83,24 @@ class Quotas:
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Quotas":
-        """Read the variables that `template.yaml` sets for Plan; KeyError names a missing one."""
+        """Read the variables that `template.yaml` sets for CheckQuotas; KeyError names a missing one."""
         return cls(
             trainings=int(float(environment["TRAINING_QUOTA"])),
             running_models=int(float(environment["RUNNING_MODEL_QUOTA"])),
             versions=int(float(environment["VERSION_QUOTA"])),
         )
+
+
+@dataclass(frozen=True)
+class Thrift:
+    """What bounds the spending on trainings."""
+
+    minimum_hours: float  # between the beginnings of two trainings
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> "Thrift":
+        """Read the variable that `template.yaml` sets for CompareData; KeyError names a missing one."""
+        return cls(minimum_hours=float(environment["MIN_HOURS_BETWEEN_RUNS"]))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,23 @@
+"""CheckQuotas: whether the account's quotas let the run come to its end, before anything is created or paid."""
+
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from customlabels.clients import PATIENT
+from customlabels.quotas import check_quotas, count_versions
+from customlabels.settings import Quotas, Settings
+
+settings = Settings.read()
+quotas = Quotas.read()
+rekognition = boto3.client("rekognition", config=PATIENT)
+logger = Logger()
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """{"project", "keepVersions", "live": {"arn", "previous"}, "reuse"} → {"versions": of the project}."""
+    live = event["live"]
+    protected = {arn for arn in (live["arn"], live["previous"], event["reuse"]) if arn}
+    versions = count_versions(rekognition, settings.project)
+    check_quotas(versions, event["project"], quotas, event["keepVersions"], protected, reuse=event["reuse"])
+    return {"versions": len(versions.get(event["project"], ()))}

@@ -1,0 +1,28 @@
+"""Conclude: writes the record of a run, and lets go of the project."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from customlabels.clients import PATIENT
+from customlabels.locks import release
+from customlabels.records import record_of, write
+from customlabels.settings import Settings
+
+settings = Settings.read()
+table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
+logger = Logger()
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """The whole state of a run at its end → {"project", "outcome"}; a second call changes nothing.
+
+    What a run that failed at once does not know, CleanUp has found out: its `run` is laid over the state.
+    """
+    run = {**event, **event.get("cleanUp", {}).get("run", {})}
+    record = record_of(run, datetime.now(UTC).isoformat(timespec="seconds"))
+    write(table, run["project"], record)
+    released = release(table, run["project"], run["execution"])
+    logger.info("concluded", extra={"outcome": record["outcome"], "error": record["error"], "released": released})
+    return {"project": run["project"], "outcome": record["outcome"]}

@@ -1,0 +1,69 @@
+"""The lock of a project: one run at a time, held by an execution until it ends."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from customlabels.errors import RunInProgress
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+ITEM = "lock"
+
+
+def take(table: "Table", project: str, execution: str, since: str, runs: Callable[[str], bool]) -> None:
+    """Take the lock for `execution`; taking it twice is taking it once.
+
+    RunInProgress names the execution that holds it. One that no longer runs (`runs` says so) loses it: it was
+    ended from outside before it could let go.
+    """
+    holder = _put(table, project, execution, since, None)
+    if holder is None:
+        return
+    if not runs(holder["execution"]):
+        now = _put(table, project, execution, since, holder["execution"])
+        if now is None:
+            return
+        holder = now
+    raise RunInProgress(
+        f"Execution {holder['execution'].rsplit(':', 1)[-1]} has been at work on project {project} since "
+        f"{holder['since']}: start this run once it has ended."
+    )
+
+
+def release(table: "Table", project: str, execution: str) -> bool:
+    """Let go of the lock if this execution holds it, and say whether it did."""
+    try:
+        table.delete_item(
+            Key={"project": project, "item": ITEM},
+            ConditionExpression="execution = :me",
+            ExpressionAttributeValues={":me": execution},
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
+
+
+def _put(table: "Table", project: str, execution: str, since: str, former: str | None) -> dict[str, Any] | None:
+    """Write the lock where there is none, where it is this execution's, or `former`'s; else tell who holds it."""
+    condition = "attribute_not_exists(#item) OR execution = :me"
+    values = {":me": execution}
+    if former is not None:
+        condition, values[":former"] = f"{condition} OR execution = :former", former
+    try:
+        table.put_item(
+            Item={"project": project, "item": ITEM, "execution": execution, "since": since},
+            ConditionExpression=condition,
+            ExpressionAttributeNames={"#item": "item"},
+            ExpressionAttributeValues=values,
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        held = table.get_item(Key={"project": project, "item": ITEM}, ConsistentRead=True).get("Item")
+        return held or _put(table, project, execution, since, former)  # None: let go of meanwhile
+    return None

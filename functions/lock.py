@@ -1,0 +1,38 @@
+"""Lock: takes the project for this run, so that one run at a time is at work on it, and tells what is live."""
+
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.exceptions import ClientError
+from customlabels.clients import PATIENT
+from customlabels.locks import take
+from customlabels.models import read_live
+from customlabels.settings import Settings
+
+settings = Settings.read()
+steps = boto3.client("stepfunctions", config=PATIENT)
+table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
+logger = Logger()
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """{"project", "execution", "since", "dryRun"} → {"arn", "previous"} of the live model, or nulls.
+
+    RunInProgress where another execution is at work; a dry run changes nothing and needs no lock.
+    """
+    project = event["project"]
+    if not event["dryRun"]:
+        take(table, project, event["execution"], event["since"], _runs)
+        logger.info("locked", extra={"project": project})
+    return read_live(table, project)._asdict()
+
+
+def _runs(execution: str) -> bool:
+    try:
+        described = steps.describe_execution(executionArn=execution)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
+            raise
+        return False
+    return described["status"] in ("RUNNING", "PENDING_REDRIVE")
