@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from cli import images, models, run, upload, watch
+from cli import images, models, run, runs, upload, watch
 from cli.errors import CommandError, explain
 from cli.screen import Screen
 from cli.stack import Cloud, Stack, configured_name, connect, find
@@ -199,10 +199,28 @@ def status_command(
     local: LocalOption = False,
     machine: JsonOption = False,
 ) -> None:
-    """Show the live model, the versions, what bills, and the last executions."""
+    """Show the live model, the versions, what bills, and the last runs."""
     with _desk(project, stack, local, machine) as desk:
         found = models.status(desk.cloud, desk.stack, desk.project)
         models.show_status(found, desk.cloud, desk.screen)
+        desk.screen.result(found)
+
+
+@app.command("history")
+def history_command(
+    most: Annotated[int, typer.Option("--most", min=1, help="How many runs to show at most.")] = 50,
+    project: ProjectOption = None,
+    stack: StackOption = None,
+    local: LocalOption = False,
+    machine: JsonOption = False,
+) -> None:
+    """Show every run: its outcome, its figures, its data, and what it cost."""
+    with _desk(project, stack, local, machine) as desk:
+        found = runs.records(desk.cloud, desk.stack, desk.project, most)
+        if found:
+            runs.show(found, desk.screen)
+        else:
+            desk.screen.line(f"No run of {desk.project} has ended yet: `python -m cli run{desk.cloud.flag}`.")
         desk.screen.result(found)
 
 

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
+from cli import runs
 from cli.errors import CommandError, FailedError, code, message
 from cli.facts import Version, project_description, project_versions
 from cli.history import elapsed
@@ -154,6 +154,8 @@ def status(cloud: Cloud, stack: Stack, project: str) -> dict[str, Any]:
     executions = cloud.client("stepfunctions").list_executions(
         stateMachineArn=stack.output("StateMachineArn"), maxResults=10
     )["executions"]
+    recorded = runs.records(cloud, stack, project, 10)
+    known = {one["execution"] for one in recorded}
     return {
         "project": project,
         "exists": description is not None,
@@ -180,7 +182,10 @@ def status(cloud: Cloud, stack: Stack, project: str) -> dict[str, Any]:
                 "executionArn": one["executionArn"],
             }
             for one in executions
+            if one["executionArn"] not in known
         ],
+        "atWork": runs.at_work(cloud, stack, project),
+        "runs": recorded,
     }
 
 
@@ -199,6 +204,9 @@ def show_status(found: Mapping[str, Any], cloud: Cloud, screen: Screen) -> None:
         screen.line(f"Project {found['project']} has no live model.", style="bold")
     else:
         screen.line(f"Project {found['project']} does not exist yet: `python -m cli run {same}` makes it.")
+    if found["atWork"]:
+        name = found["atWork"]["execution"].rsplit(":", 1)[-1]
+        screen.line(f"At work: execution {name}, since {runs.moment(found['atWork']['since'])}.")
     if found["billing"]:
         what = "Running (on AWS this bills by the hour)" if cloud.endpoint else "Bills by the hour"
         names = ", ".join(found["billing"])
@@ -209,7 +217,7 @@ def show_status(found: Mapping[str, Any], cloud: Cloud, screen: Screen) -> None:
                 one["name"],
                 one["status"],
                 "-" if one["f1"] is None else f"{one['f1']:.3f}",
-                _when(one["created"]),
+                runs.moment(one["created"]),
             ]
             for one in found["versions"]
         ]
@@ -219,13 +227,11 @@ def show_status(found: Mapping[str, Any], cloud: Cloud, screen: Screen) -> None:
             [
                 one["name"],
                 one["status"],
-                _when(one["started"]),
+                runs.moment(one["started"]),
                 "-" if one["seconds"] is None else elapsed(one["seconds"]),
             ]
             for one in found["executions"]
         ]
-        screen.table("Last executions", ("execution", "status", "started", "took"), rows)
-
-
-def _when(iso: str) -> str:
-    return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        screen.table("Executions without a record", ("execution", "status", "started", "took"), rows)
+    if found["runs"]:
+        runs.show(found["runs"], screen)

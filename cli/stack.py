@@ -42,6 +42,11 @@ class Cloud:
             self._clients[service] = made
         return self._clients[service]
 
+    def table(self, name: str) -> Any:
+        """A DynamoDB table, whose items are plain Python values."""
+        config = self.client("dynamodb").meta.config
+        return self.session.resource("dynamodb", endpoint_url=self.endpoint, config=config).Table(name)
+
 
 @dataclass(frozen=True)
 class Stack:

@@ -137,6 +137,8 @@ def show_result(ended: Mapping[str, Any], screen: Screen) -> None:
     screen.line(f"SUCCEEDED{took}: {output.get('outcome') or 'no outcome was given'}", style="bold green")
     if output.get("version"):
         screen.line(f"version    {output['version']} of project {output.get('project')}")
+    if output.get("reason"):
+        screen.line(f"reason     {output['reason']}")
     if output.get("verdict"):
         screen.line(f"verdict    {verdict_line(output['verdict'])}")
         for reason in output["verdict"].get("reasons") or []:
