@@ -33,6 +33,7 @@ class Stack:
     s3: Any
     table: Any
     messages: Any
+    modules: dict[str, ModuleType]  # of the functions, by the module's name
 
     def put(self, folder: str, numbers: range, labels: tuple[str, ...] = LABELS) -> str:
         """Put pictures under images/<project>/<folder>/<label>/ and give the folder's address."""
@@ -62,6 +63,17 @@ class Stack:
     def live(self) -> dict[str, Any] | None:
         """The state table's item `live`."""
         return self.table.get_item(Key={"project": PROJECT, "item": "live"}).get("Item")
+
+    @property
+    def lock(self) -> dict[str, Any] | None:
+        """The state table's item `lock`."""
+        return self.table.get_item(Key={"project": PROJECT, "item": "lock"}).get("Item")
+
+    def records(self) -> list[dict[str, Any]]:
+        """The records of the project's runs, newest first."""
+        from customlabels.records import history
+
+        return history(self.table, PROJECT, 100)
 
     def versions(self) -> dict[str, str]:
         """Each version's status, by its name, newest first."""
@@ -143,4 +155,5 @@ def deployed(settings: Settings, **variables: str) -> Iterator[Stack]:
             s3,
             table,
             messages,
+            {module: modules[name] for name, module in _functions().items()},
         )

@@ -82,7 +82,7 @@ def test_calls_are_tried_again_on_throttling_and_server_faults_only(state):
 FUNCTIONS = [task for task in TASKS if task.values[0]["Resource"].startswith("${")]
 
 
-@pytest.mark.parametrize("state", [task for task in FUNCTIONS if task.id != "after_train.asl.json: CleanUp"])
+@pytest.mark.parametrize("state", [task for task in FUNCTIONS if "after_train.asl.json" not in task.id])
 def test_what_a_function_says_is_final_and_anything_else_is_tried_again(state):
     from customlabels.errors import NAMES
 
@@ -92,8 +92,9 @@ def test_what_a_function_says_is_final_and_anything_else_is_tried_again(state):
     assert other["ErrorEquals"] == ["States.ALL"]
 
 
-def test_the_last_resort_goes_on_trying():
-    final, other = definition("after_train.asl.json")["States"]["CleanUp"]["Retry"]
+@pytest.mark.parametrize("name", ["CleanUp", "Conclude"])
+def test_the_last_resort_goes_on_trying(name):
+    final, other = definition("after_train.asl.json")["States"][name]["Retry"]
     assert (final["ErrorEquals"], final["MaxAttempts"]) == (["Unexpected"], 0)
     assert other["MaxAttempts"] * other["MaxDelaySeconds"] > 3 * 3600
 
@@ -102,7 +103,7 @@ def test_every_failure_of_a_run_is_cleaned_up_and_named():
     from customlabels.errors import NAMES
 
     run = definition("train.asl.json")["States"]
-    after = {"CleanUp", "NotifyFailed", "NotifyPromoted"}
+    after = {"CleanUp", "Conclude", "ConcludeFailure", "Notify", "NotifyFailed"}
     for name, state in run.items():
         if state["Type"] in ("Task", "Parallel") and name not in after:
             last = state["Catch"][-1]

@@ -10,6 +10,8 @@ DEFAULTS = Defaults(
     {"metric": "f1", "minimum": 0.85, "perLabelMinimum": 0.0, "minimumTestImages": 1},
     1,
     1,
+    0,
+    10,
 )
 
 
@@ -23,7 +25,10 @@ def test_an_empty_input_means_every_default():
         "testing": {"source": {"kind": "split", "value": "auto", "folder": ""}, "refresh": "keep"},
         "gate": {"metric": "f1", "minimum": 0.85, "perLabelMinimum": 0.0, "minimumTestImages": 1},
         "model": {"minUnits": 1, "maxUnits": 1},
+        "minNewImages": 0,
+        "keepVersions": 10,
         "dryRun": False,
+        "force": False,
     }
 
 
@@ -71,7 +76,10 @@ def test_what_the_input_names_holds():
         ({"training": {"dataset": "arn:x"}}, "training.dataset is 'arn:x'; accepted is the ARN"),
         ({"testing": {"split": "half"}}, "testing.split is 'half'; accepted is 'auto'"),
         ({"testing": {"folder": 1}}, "testing.folder is 1"),
-        ({"refresh": {"training": "merge"}}, "refresh.training is 'merge'; accepted is one of replace, keep"),
+        ({"refresh": {"training": "add"}}, "refresh.training is 'add'; accepted is one of replace, merge, keep"),
+        ({"minNewImages": -1}, "minNewImages is -1; accepted is a whole number at least 0"),
+        ({"keepVersions": 0}, "keepVersions is 0; accepted is a whole number at least 1"),
+        ({"force": "yes"}, "force is 'yes'; accepted is true or false"),
         ({"refresh": "keep"}, "refresh is 'keep'; accepted is an object with training, testing"),
         ({"gate": {"minimum": 85}}, "gate.minimum is 85; accepted is a number from 0 to 1"),
         ({"gate": {"minimum": True}}, "gate.minimum is True"),
@@ -94,7 +102,7 @@ def test_a_bad_value_is_named_with_what_is_accepted(given, said):
 
 
 def test_a_bad_default_names_its_parameter():
-    bad = Defaults("s3://No_Bucket/x", "auto", DEFAULTS.gate, 1, 1)
+    bad = Defaults("s3://No_Bucket/x", "auto", DEFAULTS.gate, 1, 1, 0, 10)
     with pytest.raises(InvalidInput, match="the parameter TrainingSource is 's3://No_Bucket/x'"):
         resolve({}, SETTINGS, bad)
 

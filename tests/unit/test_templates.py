@@ -58,7 +58,8 @@ def test_every_function_has_a_role_and_a_policy_of_its_own(name):
     assert len(set(roles)) == len(functions)
     for of in functions.values():
         role = resources(name, "AWS::IAM::Role")[of["Role"]["Fn::GetAtt"][0]]
-        assert role.get("Policies")
+        # Plan decides, and calls nothing.
+        assert role.get("Policies") or of["Handler"] == "plan.handler"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import TIMES
 from tests.stack import BUCKET, PROJECT, deployed
 
-FINAL_STATES = ["CleanUp", "CleanedUp?", "NotifyFailed", "Failed"]
+FINAL_STATES = ["CleanUp", "CleanedUp?", "ConcludeFailure", "NotifyFailed", "Failed"]
 
 
 def assert_failed(result, error, *said):
@@ -38,7 +38,8 @@ def test_a_rejected_model_never_runs(stack, images, earlier):
     if earlier:
         stack.run(images, name="good")
     live = stack.live
-    result = stack.run({**images, "gate": {"minimum": 0.5, "minimumTestImages": 500}}, name="refused")
+    gate = {"minimum": 0.5, "minimumTestImages": 500}
+    result = stack.run({**images, "gate": gate, "force": True}, name="refused")
     assert_failed(result, "ModelRejected", "9 test images are fewer than the minimum 500", "Running now: ")
     assert "StartModel" not in result.states
     assert stack.running() == (["good"] if earlier else [])
@@ -72,7 +73,7 @@ def test_a_model_that_fails_to_start_leaves_the_old_one_live(stack, images):
     stack.run(images, name="good")
     live = stack.live
     stack.cloud.service.faults.start("No capacity.")
-    result = stack.run(images, name="bad")
+    result = stack.run({**images, "force": True}, name="bad")
     assert_failed(
         result, "StartFailed", "Version bad is FAILED instead of RUNNING: No capacity", "Running now: good"
     )
@@ -80,7 +81,7 @@ def test_a_model_that_fails_to_start_leaves_the_old_one_live(stack, images):
     assert stack.live == live
 
 
-def test_a_third_running_model_is_refused_before_anything_is_created(stack, images):
+def test_a_third_running_model_is_refused_before_anything_is_paid(stack, images):
     for name in ("one", "two"):
         stack.run({**images, "project": f"{PROJECT}-{name}"}, name=name)
     result = stack.run(images, name="three")
@@ -92,7 +93,7 @@ def test_a_third_running_model_is_refused_before_anything_is_created(stack, imag
         "`python -m cli stop`",
         "RunningModelQuota",
     )
-    assert result.states == ["Input", "Plan", *FINAL_STATES]
+    assert result.states[-6:] == ["CheckQuotas", *FINAL_STATES]
     assert stack.versions() == {}
 
 
@@ -161,7 +162,7 @@ def test_a_version_of_another_run_is_not_adopted(stack, images):
         VersionName="taken",
         OutputConfig={"S3Bucket": BUCKET, "S3KeyPrefix": "training-output/by-hand"},
     )
-    result = stack.run(images, name="taken")
+    result = stack.run({**images, "force": True}, name="taken")
     assert_failed(result, "TrainingFailed", "The version taken could not be created")
     assert stack.running() == ["same"]
 
@@ -184,7 +185,7 @@ def test_a_fault_that_lasts_ends_the_run_with_nothing_running(stack, images):
 def test_a_run_that_is_stopped_while_its_model_starts_leaves_none_running(stack, images, state):
     stack.run(images, name="good")
     live = stack.live
-    result = stack.run(images, name="stopped", stop_at=state)
+    result = stack.run({**images, "force": True}, name="stopped", stop_at=state)
     assert result.status == "ABORTED"
     cleaned = stack.ended(result, images)
     assert cleaned.status == "SUCCEEDED", cleaned.cause
@@ -195,7 +196,7 @@ def test_a_run_that_is_stopped_while_its_model_starts_leaves_none_running(stack,
 
 def test_a_run_that_is_stopped_after_its_switch_leaves_one_running(stack, images):
     stack.run(images, name="good")
-    result = stack.run(images, name="stopped", stop_at="StopPrevious")
+    result = stack.run({**images, "force": True}, name="stopped", stop_at="StopPrevious")
     stack.ended(result, images)
     assert stack.running() == ["stopped"]
     assert stack.live["projectVersionArn"].split("/")[3] == "stopped"

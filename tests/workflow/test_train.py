@@ -15,7 +15,7 @@ def test_a_good_model_goes_live(stack, images):
     result = stack.run(images, name="first")
     assert result.status == "SUCCEEDED", result.cause
     in_order = ["Plan", "CreateProject", "PrepareTestDataset", "PrepareTrainDataset", "Datasets", "TrainModel"]
-    in_order += ["CheckTraining", "Evaluate", "StartModel", "CheckModel", "Promote", "Result", "Promoted"]
+    in_order += ["CheckTraining", "Evaluate", "StartModel", "CheckModel", "Promote", "Result", "Conclude", "Done"]
     assert [state for state in result.states if state in in_order and state.count("Check") == 0] == [
         state for state in in_order if state.count("Check") == 0
     ]
@@ -47,7 +47,7 @@ def test_an_outcome_is_told(stack, images):
 
 def test_a_second_run_makes_a_new_version_and_stops_the_old_one(stack, images):
     first = stack.run(images, name="first")
-    second = stack.run(images, name="second")
+    second = stack.run({**images, "force": True}, name="second")
     assert second.status == "SUCCEEDED", second.cause
     assert {"StopPrevious", "CheckStopped", "DeleteTrainDataset"} <= set(second.states)
     assert "DeleteTestDataset" not in second.states
@@ -60,7 +60,7 @@ def test_a_live_model_that_was_stopped_by_hand_is_no_trouble(stack, images):
     first = stack.run(images, name="first").output
     stack.rekognition.stop_project_version(ProjectVersionArn=first["projectVersionArn"])
     stack.cloud.clock.advance(60)
-    result = stack.run(images, name="second")
+    result = stack.run({**images, "force": True}, name="second")
     assert result.status == "SUCCEEDED", result.cause
     assert "StopPrevious" not in result.states
     assert stack.running() == ["second"]
