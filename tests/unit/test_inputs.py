@@ -7,7 +7,7 @@ SETTINGS = Settings("parts", "data", "state", 10800, 108000, 3600)
 DEFAULTS = Defaults(
     "images/{project}/train/",
     "auto",
-    {"metric": "f1", "minimum": 0.85, "perLabelMinimum": 0.0, "minimumTestImages": 1},
+    {"metric": "f1", "minimum": 0.85, "perLabelMinimum": 0.0, "minimumTestImages": 1, "maxRegression": 0.02},
     1,
     1,
 )
@@ -21,7 +21,13 @@ def test_an_empty_input_means_every_default():
             "refresh": "replace",
         },
         "testing": {"source": {"kind": "split", "value": "auto", "folder": ""}, "refresh": "keep"},
-        "gate": {"metric": "f1", "minimum": 0.85, "perLabelMinimum": 0.0, "minimumTestImages": 1},
+        "gate": {
+            "metric": "f1",
+            "minimum": 0.85,
+            "perLabelMinimum": 0.0,
+            "minimumTestImages": 1,
+            "maxRegression": 0.02,
+        },
         "model": {"minUnits": 1, "maxUnits": 1},
         "dryRun": False,
     }
@@ -77,6 +83,7 @@ def test_what_the_input_names_holds():
         ({"gate": {"minimum": True}}, "gate.minimum is True"),
         ({"gate": {"metric": "auc"}}, "gate.metric is 'auc'; accepted is one of f1, precision, recall"),
         ({"gate": {"min": 1}}, "gate.min is 1; it is not known"),
+        ({"gate": {"maxRegression": -0.1}}, "gate.maxRegression is -0.1; accepted is a number from 0 to 1"),
         ({"gate": {"minimumTestImages": -1}}, "accepted is a whole number at least 0"),
         ({"model": {"minUnits": 0}}, "model.minUnits is 0; accepted is a whole number from 1 to 5"),
         ({"model": {"minUnits": 2}}, "model.maxUnits is 1; accepted is at least model.minUnits, 2"),
