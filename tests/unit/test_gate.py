@@ -4,7 +4,7 @@ from customlabels.gate import REASONS, judge
 from hypothesis import given
 from hypothesis import strategies as st
 
-GATE = {"metric": "f1", "minimum": 0.85, "perLabelMinimum": 0.0, "minimumTestImages": 1}
+GATE = {"metric": "f1", "minimum": 0.85, "perLabelMinimum": 0.0, "minimumTestImages": 1, "maxRegression": 0.02}
 SUMMARY = {
     "Version": 1,
     "EvaluationDetails": {"NumberOfTrainingImages": 40, "NumberOfTestingImages": 12},
@@ -73,7 +73,13 @@ def test_the_verdict_follows_from_its_reasons(values, floor, minimum, images):
     mean = sum(values) / len(values) if values else 0.0
     verdict = judge(
         Evaluation(mean, mean, mean, images, labels),
-        {"metric": "f1", "minimum": minimum, "perLabelMinimum": floor, "minimumTestImages": 10},
+        {
+            "metric": "f1",
+            "minimum": minimum,
+            "perLabelMinimum": floor,
+            "minimumTestImages": 10,
+            "maxRegression": 1,
+        },
     )
     good = mean >= minimum and images >= 10 and all(value >= floor for value in values)
     assert verdict["accepted"] is good
