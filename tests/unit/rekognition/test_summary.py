@@ -1,20 +1,23 @@
 """The evaluation summary against scikit-learn's metrics of the predictions that the evaluation manifest holds."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from customlabels.comparing import METRICS, Measured
 from customlabels.evaluation import Evaluation, known_labels, read_summary
-from customlabels.outcomes import mean_rate, rate, total
-from customlabels.snapshots import outcomes
+from customlabels.measuring import GivenUp, ask
+from customlabels.outcomes import Count, mean_rate, rate, total
+from customlabels.snapshots import outcomes, read_images
 from sklearn.metrics import precision_recall_fscore_support
 
 from .conftest import Desk, line
 from .scenes import put, train
 
 TRAIN = "rekognition-custom-labels-training-"
+PLACE = {"Left": 0.1, "Top": 0.1, "Width": 0.2, "Height": 0.2}
 JUDGED = "rekognition-custom-labels-evaluation-"
 
 
@@ -120,3 +123,21 @@ def test_outcomes_of_boxes_are_those_of_the_summary(desk: Desk) -> None:
     assert Measured(arn, "v1", evaluation, known_labels(summary), found).agrees
     thresholds = {one.label: one.threshold for one in evaluation.labels}
     assert outcomes([without_details(one) for one in lines], thresholds) == found
+
+
+def test_measuring_boxes_again_gives_what_the_evaluation_gave(desk: Desk) -> None:
+    version, arn = train(desk, put(desk, range(4)), put(desk, range(100, 112)))
+    _, lines = files(desk, version)
+    client: Any = SimpleNamespace(detect_custom_labels=lambda **request: desk("DetectCustomLabels", **request))
+    rows = [json.loads(ask(client, arn, image).text) for image in read_images(lines)]
+    asked = {bytes.fromhex(row["key"]): tuple(Count(*one) for one in row["counts"]) for row in rows}
+    assert asked == outcomes(lines, {})
+
+
+def test_a_model_of_another_kind_is_not_measured(desk: Desk, confused: dict[str, Any]) -> None:
+    _, lines = files(desk, confused)
+    found = {"CustomLabels": [{"Name": "red", "Confidence": 90.0, "Geometry": {"BoundingBox": PLACE}}]}
+    client: Any = SimpleNamespace(detect_custom_labels=lambda **_: found)
+    (image, *_) = read_images(lines)
+    with pytest.raises(GivenUp, match="of another kind"):
+        ask(client, "arn", image._replace(sides=(64, 64)))
