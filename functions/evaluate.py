@@ -1,32 +1,49 @@
 """Evaluate: reads what Rekognition measured and says whether the model may go live."""
 
-import json
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
+from customlabels.champions import Champions
 from customlabels.clients import PATIENT
+from customlabels.comparing import own_interval
 from customlabels.errors import Unexpected
-from customlabels.evaluation import describe, read_summary
+from customlabels.evaluation import describe
 from customlabels.gate import judge
+from customlabels.measurements import Measurements, Unreadable, snapshot_of
+from customlabels.models import find_version
+from customlabels.settings import Settings
 
+settings = Settings.read()
 s3 = boto3.client("s3", config=PATIENT)
+rekognition = boto3.client("rekognition", config=PATIENT)
+measurements = Measurements(s3)
+champions = Champions(rekognition, measurements, settings.data_bucket)
 logger = Logger()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"summary": S3Object, "gate", "version"} → {"verdict", "metrics", "refusal"}."""
-    place = event["summary"]
+    """{"summary", "gate", "project", "projectArn", "version", "live", "measure"} → what the gate makes of it.
+
+    `summary` is an S3Object, `live` the live version's ARN or null. Gives {"verdict", "metrics", "refusal",
+    "measure"}: where `measure.needed`, the live model is to be measured, and Evaluate called again with what
+    MeasureChampion made of `measure`, which is null at first.
+    """
+    version = find_version(rekognition, event["projectArn"], event["version"])
+    if version is None:
+        raise Unexpected(f"There is no version {event['version']} of {event['projectArn']}.")
+    snapshot = snapshot_of(version)
     try:
-        text = s3.get_object(Bucket=place["Bucket"], Key=place["Name"])["Body"].read()
-        evaluation = read_summary(json.loads(text))
-    except (ValueError, KeyError) as error:
-        where = f"s3://{place['Bucket']}/{place['Name']}"
-        raise Unexpected(f"The evaluation summary {where} is not of the documented form: {error!r}.") from error
-    verdict = judge(evaluation, event["gate"])
+        challenger = measurements.read(version["ProjectVersionArn"], event["summary"], snapshot)
+    except Unreadable as error:
+        raise Unexpected(f"The version {event['version']} cannot be judged: {error}.") from error
+    champion, measure = champions.beside(challenger, event, snapshot)
+    sure = None if measure["needed"] else own_interval(challenger, event["gate"]["metric"])
+    verdict = judge(challenger.evaluation, event["gate"], champion, sure)
     logger.info("judged", extra={"verdict": verdict})
     return {
         "verdict": verdict,
-        "metrics": describe(evaluation),
+        "metrics": describe(challenger.evaluation),
         "refusal": f"The gate refused version {event['version']}: {'; '.join(verdict['reasons'])}.",
+        "measure": measure,
     }

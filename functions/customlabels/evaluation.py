@@ -53,6 +53,12 @@ def read_summary(summary: dict[str, Any]) -> Evaluation:
     )
 
 
+def known_labels(summary: dict[str, Any]) -> frozenset[str]:
+    """Every label that the model knows, those included that no test image shows."""
+    rows = [row["Label"] for row in summary["LabelEvaluationResults"]]
+    return frozenset([*summary["EvaluationDetails"].get("Labels", []), *rows])
+
+
 def describe(evaluation: Evaluation) -> dict[str, Any]:
     """The metrics as the execution's output has them, with the worst labels first."""
     worst = sorted(evaluation.labels, key=lambda label: (label.f1, label.label))[:WORST]

@@ -43,6 +43,7 @@ _GATE = {
     "minimum": _SHARE,
     "perLabelMinimum": _SHARE,
     "minimumTestImages": _whole(0),
+    "maxRegression": _SHARE,
 }
 _MODEL = {"minUnits": _whole(1, UNITS), "maxUnits": _whole(1, UNITS)}
 _REFRESH = {"training": _one_of(*REFRESHES), "testing": _one_of(*REFRESHES)}

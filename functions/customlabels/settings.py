@@ -65,6 +65,7 @@ class Defaults:
                 "minimum": float(environment["GATE_MINIMUM"]),
                 "perLabelMinimum": float(environment["GATE_PER_LABEL_MINIMUM"]),
                 "minimumTestImages": int(float(environment["GATE_MINIMUM_TEST_IMAGES"])),
+                "maxRegression": float(environment["GATE_MAX_REGRESSION"]),
             },
             min_units=int(environment["MIN_UNITS"]),
             max_units=int(environment["MAX_UNITS"]),

@@ -13,6 +13,7 @@ from customlabels.exports import Export, convert
 from customlabels.manifests import folder_line
 from customlabels.preflight.checks import Preflight
 from customlabels.preflight.findings import Findings
+from customlabels.snapshots import DETAILS, outcomes
 
 STATUS = Path("/proc/self/status")
 FOLDER = "s3://images/a/folder/of/some/depth/"
@@ -119,9 +120,28 @@ def preflight(count):
     check.report()
 
 
+def snapshot(count):
+    def lines():
+        for n in range(count):
+            line = {"source-ref": f"{FOLDER}{n}/{'x' * 60}.png"}
+            for label in range(4):  # of which every other is found
+                for part, job in (("training", "yes"), ("evaluation", "no")):
+                    name = f"rekognition-custom-labels-{part}-{label}"
+                    line[name] = label
+                    line[f"{name}-metadata"] = {
+                        "confidence": 1,
+                        "class-name": f"label {(n % 60) * 4 + label}",
+                        "human-annotated": job,
+                        DETAILS: {"is-true-positive": label % 2 == 0, "is-false-positive": False},
+                    }
+            yield json.dumps(line).encode()
+
+    assert len(outcomes(lines(), {})) == count
+
+
 @pytest.mark.parametrize(
     ("consume", "of_a_line"),
-    [(ground_truth, 1), (label_studio, 1), (coco, 400), (preflight, 200)],
+    [(ground_truth, 1), (label_studio, 1), (coco, 400), (preflight, 200), (snapshot, 250)],
 )
 def test_memory_grows_by_few_bytes_a_line(consume, of_a_line):
     few, many = 3_000, 9_000  # far apart, for a dictionary grows in steps

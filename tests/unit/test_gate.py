@@ -1,10 +1,10 @@
 import pytest
 from customlabels.evaluation import Evaluation, LabelMetrics, describe, read_summary
-from customlabels.gate import REASONS, judge
-from hypothesis import given
+from customlabels.gate import AGAIN, NOT_COMPARABLE, REASONS, SAME, Champion, judge
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-GATE = {"metric": "f1", "minimum": 0.85, "perLabelMinimum": 0.0, "minimumTestImages": 1}
+GATE = {"metric": "f1", "minimum": 0.85, "perLabelMinimum": 0.0, "minimumTestImages": 1, "maxRegression": 0.02}
 SUMMARY = {
     "Version": 1,
     "EvaluationDetails": {"NumberOfTrainingImages": 40, "NumberOfTestingImages": 12},
@@ -73,9 +73,121 @@ def test_the_verdict_follows_from_its_reasons(values, floor, minimum, images):
     mean = sum(values) / len(values) if values else 0.0
     verdict = judge(
         Evaluation(mean, mean, mean, images, labels),
-        {"metric": "f1", "minimum": minimum, "perLabelMinimum": floor, "minimumTestImages": 10},
+        {
+            "metric": "f1",
+            "minimum": minimum,
+            "perLabelMinimum": floor,
+            "minimumTestImages": 10,
+            "maxRegression": 1,
+        },
     )
     good = mean >= minimum and images >= 10 and all(value >= floor for value in values)
     assert verdict["accepted"] is good
     assert bool(verdict["reasons"]) is not good
     assert len(verdict["reasons"]) <= REASONS
+
+
+def whole(value, images=100):
+    """An evaluation whose labels all have the value of every metric."""
+    labels = tuple(LabelMetrics(name, value, value, value, 0.5, 1) for name in ("bolt", "nut"))
+    return Evaluation(value, value, value, images, labels)
+
+
+def beside(value, live, interval=None):
+    return Champion("v1", SAME, "compared", live, value - live, interval)
+
+
+def test_without_a_live_model_nothing_is_compared():
+    verdict = judge(whole(0.9), GATE)
+    assert (verdict["comparison"], verdict["champion"], verdict["difference"]) == ("none", None, None)
+    assert verdict["accepted"] is True
+
+
+def test_the_verdict_tells_the_comparison():
+    verdict = judge(whole(0.9), GATE, beside(0.9, 0.875, (-0.01, 0.06)), (0.85, 0.95))
+    assert verdict == {
+        "accepted": True,
+        "metric": "f1",
+        "value": 0.9,
+        "minimum": 0.85,
+        "interval": [0.85, 0.95],
+        "champion": 0.875,
+        "championVersion": "v1",
+        "difference": pytest.approx(0.025),
+        "differenceInterval": [-0.01, 0.06],
+        "comparison": "same test images",
+        "note": "compared",
+        "reasons": [],
+    }
+
+
+def test_a_model_that_fell_too_far_is_refused():
+    verdict = judge(whole(0.87), GATE, beside(0.87, 0.92))
+    assert verdict["reasons"] == ["f1 is 0.0500 below the 0.9200 of the live version v1, and 0.02 is allowed"]
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [
+        ((-0.09, 0.01), "(95 % interval of the difference -0.0900 to 0.0100, which holds 0: it is within noise)"),
+        ((-0.09, -0.01), "(95 % interval of the difference -0.0900 to -0.0100)"),
+    ],
+)
+def test_a_refusal_says_whether_it_may_be_noise(interval, said):
+    (reason,) = judge(whole(0.87), GATE, beside(0.87, 0.92, interval))["reasons"]
+    assert reason.endswith(said)
+
+
+def test_a_fall_that_is_allowed_to_the_last_digit_is_accepted():
+    assert 0.88 - 0.9 < -0.02, "as floats they are not equal"
+    assert judge(whole(0.88), GATE, beside(0.88, 0.9))["accepted"] is True
+
+
+def test_what_is_not_comparable_is_told_and_refuses_nothing():
+    verdict = judge(whole(0.9), GATE, Champion("v1", NOT_COMPARABLE, "it has no evaluation"))
+    assert (verdict["accepted"], verdict["comparison"], verdict["champion"]) == (True, "not comparable", None)
+    assert verdict["note"] == "it has no evaluation"
+
+
+gates = st.fixed_dictionaries(
+    {
+        "metric": st.sampled_from(["f1", "precision", "recall"]),
+        "minimum": rates,
+        "perLabelMinimum": rates,
+        "minimumTestImages": st.integers(0, 50),
+        "maxRegression": rates,
+    }
+)
+
+
+@given(gates, rates, rates, st.none() | rates, st.integers(0, 60))
+def test_a_better_model_is_never_refused_where_a_worse_one_is_accepted(gate, one, other, live, images):
+    worse, better = sorted((one, other))
+    verdicts = [
+        judge(whole(value, images), gate, None if live is None else beside(value, live))
+        for value in (worse, better)
+    ]
+    assert verdicts[1]["accepted"] or not verdicts[0]["accepted"]
+    assert len(verdicts[1]["reasons"]) <= len(verdicts[0]["reasons"])
+
+
+@given(gates, rates, rates, st.integers(0, 60))
+def test_there_is_a_reason_for_each_thing_that_is_wrong(gate, value, live, images):
+    assume(abs(value - live + gate["maxRegression"]) > 1e-6)
+    verdict = judge(whole(value, images), gate, beside(value, live))
+    wrong = [
+        value < gate["minimum"],
+        value < live - gate["maxRegression"],
+        images < gate["minimumTestImages"],
+        *[value < gate["perLabelMinimum"]] * 2,
+    ]
+    assert len(verdict["reasons"]) == sum(wrong)
+    assert verdict["accepted"] is not any(wrong)
+
+
+@given(gates, rates, st.sampled_from([SAME, AGAIN]))
+def test_a_model_that_equals_the_live_one_is_refused_for_nothing_else(gate, value, comparison):
+    alone = judge(whole(value), gate)
+    compared = judge(whole(value), gate, Champion("v1", comparison, "", value, 0.0, (0.0, 0.0)))
+    assert compared["accepted"] is alone["accepted"]
+    assert compared["reasons"] == alone["reasons"]
