@@ -278,6 +278,7 @@ def _mark(
         color=colour,
         markeredgecolor=CARD,
         markeredgewidth=0.8,
+        clip_on=False,
         zorder=3,
         label=name,
     )

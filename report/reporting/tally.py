@@ -75,7 +75,7 @@ class Tally:
         that it got, or null where the snapshot tells none. `truth` has boxes, {"label", "box"} (left, top, width
         and height in pixels), and `predicted` those that reach their label's threshold, with "isRight" besides.
         """
-        return [self._told(one) for _, _, one in sorted(self._worst, key=lambda kept: (-kept[0], kept[1]))]
+        return [self._told(one) for _, _, one in sorted(self._worst, reverse=True)]
 
     def curve(self, label: str | None = None) -> Curve:
         """Precision and recall at each threshold, for a label or for all predictions together.
