@@ -4,6 +4,7 @@ import json
 from html import unescape
 from html.parser import HTMLParser
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -266,8 +267,8 @@ def test_the_json_agrees_with_the_page() -> None:
         f"<dd>{told['metrics']['precision']:.3f}",
         f"+{told['champion']['differences']['f1']:.3f}",
         "<dd>1<small>of 10 test images",
-        "said <b><bdi>nut</bdi></b> with 80.0%",
-        "missed <b><bdi>bolt</bdi></b>: 20.0%, below its threshold of 50.0%",
+        "said <b><bdi>nut</bdi></b>: 80.0% (threshold 50.0%)",
+        "missed <b><bdi>bolt</bdi></b>: 20.0% (threshold 50.0%)",
         "0.812",
         "failed: DatasetRejected",
         "192.00",
@@ -429,3 +430,20 @@ def test_a_file_that_is_no_picture() -> None:
     Image.new("1", (4200, 4200)).save(file, "PNG")
     with pytest.raises(UnreadablePicture, match="4200 by 4200"):
         thumbnail(file.getvalue(), nothing)
+
+
+def test_the_documentation_lists_every_member() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "report.md").read_text()
+    told, _ = made(facts(["bolt", "nut"], [line("a", "bolt", {"nut": (0.9, True)})]))
+    members = {
+        *told,
+        *told["verdict"],
+        *told["metrics"],
+        *told["labels"][0],
+        *told["champion"],
+        *told["history"][0],
+    }
+    members |= {*told["mistakes"], *told["mistakes"]["worst"][0], *told["curves"]["all"], *told["confusion"]}
+    members |= {*told["cost"]} - {"trainingPrice", "inferencePrice"}
+    assert not sorted(member for member in members if f"`{member}`" not in text)
+    assert f"`{told['form']}`, {told['formVersion']}" in text
