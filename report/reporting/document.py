@@ -30,7 +30,7 @@ def document(facts: Facts) -> dict[str, Any]:
     """The report on a run; a section that cannot be made is null, and `missing` says why."""
     event, summary, tally = facts.event, facts.summary, facts.tally
     missing = dict(facts.missing)
-    verdict = {**_VERDICT, **(event.get("verdict") or {})}
+    verdict = _verdict(event.get("verdict") or {})
     metric = verdict["metric"] if verdict["metric"] in ("f1", "precision", "recall") else "f1"
     labels = _labels(facts, metric) if summary else None
     kind = _kind(facts)
@@ -58,6 +58,13 @@ def document(facts: Facts) -> dict[str, Any]:
         "cost": _cost(facts),
         "missing": missing,
     }
+
+
+def _verdict(told: dict[str, Any]) -> dict[str, Any]:
+    """The gate's verdict; what it leaves out is there as null."""
+    known = {**_VERDICT, **told}
+    accepted = None if known["accepted"] is None else bool(known["accepted"])
+    return {**known, "accepted": accepted, "metric": known["metric"] or "f1", "reasons": known["reasons"] or []}
 
 
 def _kind(facts: Facts) -> str | None:

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from reporting.charts import SHOWN, confused, metric_name
+from reporting.snapshot import BOXES
 
 REASONS = 5  # of the verdict that are shown unfolded
 PAIRS = 15  # confused pairs in the table
@@ -35,7 +36,7 @@ def page(document: dict[str, Any], charts: dict[str, str], pictures: dict[str, s
     `charts` are svg elements as `charts.charts` gives them. `pictures` has a `data:` URI for each image of a
     mistake, or a sentence that says why there is none.
     """
-    skipped = {"confusion"} if document["boxes"] else {"boxes"}
+    skipped = {"confusion"} if document["kind"] == BOXES else {"boxes"}
     confusion = document["confusion"]
     return _template().render(
         report=document,

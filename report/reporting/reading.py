@@ -25,6 +25,8 @@ RUNS = 20  # of the history
 AT_ONCE = 8  # pictures read at a time
 _FORM = (KeyError, TypeError, ValueError, AttributeError, IndexError)  # a file that is not of its documented form
 
+_FINDING = ("code", "severity", "dataset", "message", "count", "examples")
+
 Got = TypeVar("Got")
 
 
@@ -124,9 +126,13 @@ class Reader:
             return None
 
         def read() -> dict[str, Any]:
-            told: dict[str, Any] = self._json(place)
-            told["verdict"]["cause"], told["datasets"].items()  # what the page cannot do without
-            return {"labels": [], "findings": [], **told}
+            told = self._json(place)
+            return {
+                "verdict": {key: told["verdict"][key] for key in ("accepted", "cause")},
+                "datasets": {name: dict(counts) for name, counts in told["datasets"].items()},
+                "labels": [{key: one[key] for key in ("label", "training", "testing")} for one in told["labels"]],
+                "findings": [{key: one[key] for key in _FINDING} for one in told["findings"]],
+            }
 
         return self._try("findings", "The findings on the data", read)
 

@@ -362,6 +362,13 @@ def test_nothing_that_is_missing_fails_a_report() -> None:
     assert "It was deleted." in text
     _, text = made(facts([], []))
     assert "no result for any label" in text
+    boxes = read_summary(summary(["bolt"], AveragePrecision=0.9, AverageRecall=0.9))
+    lost = {"snapshot": "The evaluation is lost."}
+    told, text = made(facts(["bolt"], [], summary=boxes, tally=None, missing=lost))
+    assert (told["kind"], told["boxes"], text.count("The evaluation is lost.")) == (BOXES, None, 3)
+    odd = {"project": "parts", "version": "run-1", "verdict": {"accepted": 1, "metric": None, "reasons": None}}
+    told, _ = made(facts(["bolt"], lines, event=odd))
+    assert (told["verdict"]["accepted"], told["verdict"]["metric"], told["verdict"]["reasons"]) == (True, "f1", [])
 
 
 def test_a_chart_is_text_in_the_colours_of_the_page() -> None:

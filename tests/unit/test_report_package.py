@@ -1,22 +1,27 @@
 """What Report ships: versions that are tested here, a size that Lambda takes, and nothing of the rest."""
 
 import ast
-import re
 from collections.abc import Iterator
 from importlib.metadata import distribution, version
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
+
+from tests.templates import source
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "report"
 LIMIT = 250_000_000  # bytes that Lambda takes unzipped, layers included
 
 
-def pins(file: Path) -> dict[str, str]:
-    found = re.findall(r"^([A-Za-z0-9-]+)==(\S+)", file.read_text(), re.MULTILINE)
-    assert found
-    return dict(found)
+def pins(file: Path, python: str = "3.13") -> dict[str, str]:
+    """The versions that a file pins for a version of Python."""
+    lines = [line.partition("#")[0].strip() for line in file.read_text().splitlines()]
+    found = [Requirement(line) for line in lines if line]
+    held = [one for one in found if one.marker is None or one.marker.evaluate({"python_version": python})]
+    assert len({one.name for one in held}) == len(held)
+    return {one.name: str(one.specifier).removeprefix("==") for one in held}
 
 
 def test_what_ships_is_what_is_tested() -> None:
@@ -24,6 +29,12 @@ def test_what_ships_is_what_is_tested() -> None:
     for name, pinned in pins(FOLDER / "requirements.txt").items():
         assert version(name) == pinned
         assert tested.get(name, pinned) == pinned, name
+
+
+@pytest.mark.parametrize("runtime", source("template.yaml")["Parameters"]["Runtime"]["AllowedValues"])
+def test_each_runtime_gets_everything(runtime: str) -> None:
+    found = pins(FOLDER / "requirements.txt", runtime.removeprefix("python"))
+    assert {"matplotlib", "numpy", "pillow", "jinja2", "aws-lambda-powertools", "python-dateutil"} <= set(found)
 
 
 def needed(name: str, known: set[str]) -> Iterator[str]:

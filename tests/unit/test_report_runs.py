@@ -156,3 +156,6 @@ def test_what_cannot_be_read_is_told(place: Account, digits: Run) -> None:
     assert set(told["missing"]) == {"summary", "snapshot", "champion", "findings"}
     assert "Rekognition knows no version run-9" in text
     assert "The findings on the data could not be read: NoSuchKey" in text
+    place.s3.put_object(Bucket=BUCKET, Key="odd.json", Body=b'{"verdict": 3}')
+    _, told = place.report({**event, "live": None, "findings": {"Bucket": BUCKET, "Name": "odd.json"}})
+    assert "not of the documented form" in told["missing"]["findings"]
