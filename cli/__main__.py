@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from cli import images, models, run, runs, upload, watch
+from cli import images, models, report, run, runs, upload, watch
 from cli.errors import CommandError, explain
 from cli.screen import Screen
 from cli.stack import Cloud, Stack, configured_name, connect, find
@@ -266,6 +266,32 @@ def stop_command(
         if not stopped:
             desk.screen.line(f"No version of {desk.project} is running: nothing to stop.")
         desk.screen.result([{"version": one.name, "status": one.status} for one in stopped])
+
+
+@app.command("report")
+def report_command(
+    version: Annotated[
+        str | None, typer.Argument(help="A version; the newest with a report when left out.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="The file to write; report-VERSION.html when left out.")
+    ] = None,
+    browse: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    project: ProjectOption = None,
+    stack: StackOption = None,
+    local: LocalOption = False,
+    machine: JsonOption = False,
+) -> None:
+    """Fetch the report on a version as one HTML page; with --json, print it as JSON instead."""
+    with _desk(project, stack, local, machine) as desk:
+        name, address = report.find(desk.cloud, desk.stack, desk.project, version)
+        if not machine or output or browse:
+            path = report.save(report.read(desk.cloud, address, name), name, output)
+            desk.screen.line(f"Report on {name} of {desk.project}: {path}")
+            if browse and not report.show(path):
+                desk.screen.line("No browser could be opened: open the file yourself.", style="yellow")
+        if machine:
+            desk.screen.result(report.facts(desk.cloud, address, name))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from playwright.sync_api import Browser
 
 from local.rekognition.settings import Settings
+from tests.browser import browser
 from tests.stack import Stack, deployed
 
 # A busy machine makes examples slow, which says nothing about what they show.
@@ -40,3 +42,10 @@ def images(stack: Stack) -> dict[str, Any]:
     """The input of a run with eight pictures of each label to train on and three to test on."""
     train, test = stack.put("train", range(8)), stack.put("test", range(100, 103))
     return {"training": {"folder": train}, "testing": {"folder": test}, "gate": {"minimum": 0.6}}
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's browser, for `tests.browser.opened`."""
+    with browser() as running:
+        yield running
