@@ -1,4 +1,4 @@
-"""Conclude: writes the record of a run, and lets go of the project."""
+"""Conclude: writes the record of a run, lets go of the project, and composes what is told of it."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +9,7 @@ from customlabels.clients import PATIENT
 from customlabels.locks import release
 from customlabels.records import record_of, write
 from customlabels.settings import Settings
+from customlabels.telling import event_of, message_of, subject_of
 
 settings = Settings.read()
 table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
@@ -16,7 +17,7 @@ logger = Logger()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """The whole state of a run at its end → {"project", "outcome"}; a second call changes nothing.
+    """The whole state of a run at its end → {"subject", "message", "event"}; a second call changes nothing.
 
     What a run that failed at once does not know, CleanUp has found out: its `run` is laid over the state.
     """
@@ -25,4 +26,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     write(table, run["project"], record)
     released = release(table, run["project"], run["execution"])
     logger.info("concluded", extra={"outcome": record["outcome"], "error": record["error"], "released": released})
-    return {"project": run["project"], "outcome": record["outcome"]}
+    return {
+        "subject": subject_of(run["project"], record),
+        "message": message_of(run["project"], record),
+        "event": event_of(run["project"], record),
+    }

@@ -38,6 +38,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "reading": {"done": False, "todo": None, "token": None, "part": 0},
         "checking": {"done": False, "todo": None, "token": None, "faulty": 0},
         "distribution": {"poll": begin(5, 60, settings.dataset_limit)},
+        "evaluation": {"measure": None},
         "trained": {"poll": begin(30, 225, settings.training_limit)},
         "started": {"poll": begin(15, 60, settings.model_start_limit), "refused": None},
         "stopped": {"poll": begin(10, 60, settings.model_start_limit)},

@@ -18,7 +18,7 @@ logger = Logger()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"project", "version", "train", "test", "units"} → {"data", "page", "changes", "cost"}.
+    """{"project", "version", "train", "test", "units"} → {"data", "page", "findings", "changes", "cost"}.
 
     DatasetRejected when a finding is an error; the page with all of them is written either way.
     """
@@ -33,6 +33,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {
         "data": said.cause,
         "page": page,
+        "findings": inspection.json_object,
         "changes": {
             "training": {"action": train["action"], "images": train["images"], "leftOut": train["excluded"]},
             "testing": {"action": test["action"], "images": test["images"], "split": test["split"]},

@@ -5,7 +5,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -33,6 +33,7 @@ class Stack:
     s3: Any
     table: Any
     messages: Any
+    published: Callable[[], list[dict[str, Any]]]  # the details of the events since the last call
     modules: dict[str, ModuleType]  # of the functions, by the module's name
 
     def put(self, folder: str, numbers: range, labels: tuple[str, ...] = LABELS) -> str:
@@ -42,6 +43,10 @@ class Stack:
                 key = f"images/{PROJECT}/{folder}/{label}/{number}.png"
                 self.s3.put_object(Bucket=BUCKET, Key=key, Body=picture(label, number))
         return f"s3://{BUCKET}/images/{PROJECT}/{folder}/"
+
+    def put_as(self, label: str, key: str, number: int) -> None:
+        """Put a picture of a label where another label's may be expected, below images/<project>/."""
+        self.s3.put_object(Bucket=BUCKET, Key=f"images/{PROJECT}/{key}", Body=picture(label, number))
 
     def run(self, given: Any = None, **options: Any) -> Result:
         """Run the training workflow to its end."""
@@ -135,9 +140,17 @@ def deployed(settings: Settings, **variables: str) -> Iterator[Stack]:
         queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
 
-        def messages() -> list[dict[str, Any]]:
-            found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        def received(url: str) -> list[dict[str, Any]]:
+            found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
             return [json.loads(message["Body"]) for message in found]
+
+        def messages() -> list[dict[str, Any]]:
+            return received(queue)
+
+        events, events_queue = cloud.client("events"), sqs.create_queue(QueueName="events")["QueueUrl"]
+        events_arn = sqs.get_queue_attributes(QueueUrl=events_queue, AttributeNames=["QueueArn"])["Attributes"]
+        events.put_rule(Name="ended", EventPattern=json.dumps({"source": ["custom-labels"]}))
+        events.put_targets(Rule="ended", Targets=[{"Id": "queue", "Arn": events_arn["QueueArn"]}])
 
         for name, module in _functions().items():
             given = environment(TEMPLATE, name, {"DataBucket": BUCKET, "StateTable": TABLE})
@@ -155,5 +168,6 @@ def deployed(settings: Settings, **variables: str) -> Iterator[Stack]:
             s3,
             table,
             messages,
+            lambda: [message["detail"] for message in received(events_queue)],
             {module: modules[name] for name, module in _functions().items()},
         )

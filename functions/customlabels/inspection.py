@@ -50,9 +50,14 @@ class Inspection:
             self.s3.put_object(Bucket=self.bucket, Key=key, Body=text.encode(), ContentType=kind)
         return self._address("page")
 
+    @property
+    def json_object(self) -> dict[str, str]:
+        """The report as JSON, as Rekognition's S3Object."""
+        return {"Bucket": self.bucket, "Name": self._key("json")}
+
     def published(self) -> Report:
         """The report that `publish` wrote."""
-        told = self._json({"Bucket": self.bucket, "Name": self._key("json")})
+        told = self._json(self.json_object)
         findings = [Finding(**finding) for finding in told["findings"]]
         return Report(**{**told, "verdict": Verdict(**told["verdict"]), "findings": findings})
 

@@ -63,7 +63,7 @@ def record_of(run: dict[str, Any], ended: str) -> dict[str, Any]:
         "verdict": evaluation.get("verdict"),
         "trainingSeconds": trained.get("trainingSeconds"),
         "inferenceUnits": (result.get("cost") or {}).get("inferenceUnits"),
-        "report": result.get("report"),
+        "report": (run.get("reported") or {}).get("report"),
         "findings": preflight.get("page"),
     }
 

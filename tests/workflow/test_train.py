@@ -34,7 +34,7 @@ def test_the_output_is_the_contracts(stack, images):
     assert output["metrics"]["f1"] == output["verdict"]["value"] >= 0.6
     assert {label["label"] for label in output["metrics"]["worstLabels"]} == {"across", "down", "checks"}
     assert output["previous"] is None
-    assert output["report"] is None
+    assert output["report"] == f"s3://{BUCKET}/reports/{PROJECT}/first/index.html"
     assert output["cost"]["trainingSeconds"] > 0
     assert output["cost"]["inferenceUnits"] == 1
 
@@ -42,7 +42,8 @@ def test_the_output_is_the_contracts(stack, images):
 def test_an_outcome_is_told(stack, images):
     stack.run(images, name="first")
     (message,) = stack.told()
-    assert f"Project {PROJECT}: version first is live with f1" in message["Message"]
+    assert message["Subject"] == f"{PROJECT}: version first is live"
+    assert "Accepted: f1 " in message["Message"]
 
 
 def test_a_second_run_makes_a_new_version_and_stops_the_old_one(stack, images):
