@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.images import picture
-from tests.stack import TABLE, start
+from tests.stack import BUCKET, TABLE, start
 from tests.templates import environment
 
 EVENT = {
@@ -19,7 +19,9 @@ EVENT = {
 @pytest.fixture
 def predict(stack):
     """The function with the environment that its template gives it, freshly started."""
-    return start("predict", environment("inference.yaml", "Predict", {"StateTableName": TABLE}))
+    return start(
+        "predict", environment("inference.yaml", "Predict", {"StateTableName": TABLE, "DataBucketName": BUCKET})
+    )
 
 
 def ask(predict, event=EVENT):
