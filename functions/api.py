@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from customlabels.answers import common_headers, proxy_answer, request_id
 from customlabels.refusals import Refusal
 from customlabels.routes import about, model, uploads
-from customlabels.settings import Inference
+from customlabels.serving import Serving
 
 UNAVAILABLE = Refusal("ServiceUnavailable", "A service could not be reached; try again after some seconds.", 5)
 BROKEN = Refusal("InternalError", "The request could not be answered, for a fault of this API.")
@@ -29,7 +29,7 @@ TABLE: dict[type[Exception], Refusal] = {
     Exception: BROKEN,
 }
 
-settings = Inference.read()
+settings = Serving.read()
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(project=settings.project)

@@ -1,6 +1,7 @@
 """Predict: POST /predictions, the live model's labels for one image.
 
-Lean, because clients wait for its cold start: no validation library, and clients of botocore without boto3.
+Lean, because clients wait for its cold start: clients of botocore without boto3, no validation library, and log
+lines and metrics without Powertools. `python -m bench api` holds it to that.
 """
 
 import time
@@ -8,8 +9,6 @@ import traceback
 from typing import Any
 
 import botocore.session
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 from customlabels.answers import common_headers, proxy_answer, request_id
 from customlabels.clients import MODEL, STORE, TABLE
@@ -17,9 +16,10 @@ from customlabels.models import read_live_arn
 from customlabels.names import parse_version_arn
 from customlabels.predictions import confidence, shape
 from customlabels.preflight.headers import Header
+from customlabels.records import count, log
 from customlabels.refusals import Refusal
 from customlabels.requests import Request, read_request
-from customlabels.settings import Inference, low_confidence
+from customlabels.serving import Serving
 
 LIVE_SECONDS = 5  # how long a switch of the live model may go unnoticed
 FOLLOW_SECONDS = 7  # after which there is no time left to ask another model
@@ -44,19 +44,14 @@ UNAVAILABLE = Refusal("ServiceUnavailable", "The model could not be reached; try
 TIMED_OUT = Refusal("TimedOut", "The model did not answer in time; try again after some seconds.", 5)
 BROKEN = Refusal("InternalError", "The request could not be answered, for a fault of this API.")
 
-settings = Inference.read()
-uncertain_below = low_confidence()
+settings = Serving.read()
 session = botocore.session.get_session()
 rekognition: Any = session.create_client("rekognition", config=MODEL.config)
 dynamodb: Any = session.create_client("dynamodb", config=TABLE.config)
-logger = Logger()
-metrics = Metrics()
-metrics.set_default_dimensions(project=settings.project)
 _live: tuple[float, str | None] = (0.0, None)  # when it was read (monotonic seconds), and the ARN
 _s3: Any = None  # only who predicts uploaded images needs it
 
 
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """An API Gateway proxy event → the answer; each Refusal becomes {"code", "message"} with its status."""
     began, identity = time.monotonic(), request_id(event)
@@ -69,13 +64,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         predictions = shape(found, size, request.labels, request.most)
     except Exception as error:
         refusal = error if isinstance(error, Refusal) else BROKEN
-        _count_refusal(refusal, began)
-        logger.info("refused", extra={"code": refusal.code, "status": refusal.status, "request_id": identity})
+        _count(began, refusal.status)
+        log(settings.service, "INFO", "refused", code=refusal.code, status=refusal.status, request_id=identity)
         if refusal is BROKEN:  # without the error's text, which may quote what the client sent
             trace = traceback.format_tb(error.__traceback__)
-            logger.error("failed", extra={"error": type(error).__name__, "trace": trace, "request_id": identity})
+            name = type(error).__name__
+            log(settings.service, "ERROR", "failed", error=name, trace=trace, request_id=identity)
         return proxy_answer(refusal.status, refusal.body, {**headers, **refusal.headers})
-    _count_answer(version, confidence(found), began)
+    _count(began, 200, version, confidence(found))
     return proxy_answer(200, {"Predictions": predictions, "Model": version}, headers)
 
 
@@ -101,7 +97,7 @@ def _labels(arn: str, request: Request) -> list[dict[str, Any]]:
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code not in ANSWERS:
-            logger.error("Rekognition refused the call", extra={"code": code})
+            log(settings.service, "ERROR", "Rekognition refused the call", code=code)
         raise ANSWERS.get(code, UNAVAILABLE) from None
     except BotoCoreError as error:
         raise _unreached("Rekognition", error) from None
@@ -135,25 +131,20 @@ def _stored_size(request: Request) -> Header:
 
 
 def _unreached(what: str, error: Exception) -> Refusal:
-    logger.error(f"{what} was not reached", extra={"error": type(error).__name__})
+    log(settings.service, "ERROR", f"{what} was not reached", error=type(error).__name__)
     return TIMED_OUT if isinstance(error, ConnectTimeoutError | ReadTimeoutError) else UNAVAILABLE
 
 
-def _count_answer(version: str, confident: float, began: float) -> None:
-    metrics.add_dimensions(version=version)
-    metrics.add_metric("LowConfidence", MetricUnit.Count, confident < uncertain_below)
-    _count(began, client=0, throttled=0, server=0)
-
-
-def _count_refusal(refusal: Refusal, began: float) -> None:
-    throttled = refusal.status == 429
-    _count(began, client=refusal.status < 500 and not throttled, throttled=throttled, server=refusal.status >= 500)
-
-
-def _count(began: float, client: int, throttled: int, server: int) -> None:
+def _count(began: float, status: int, version: str | None = None, confident: float | None = None) -> None:
     """Each class of errors is counted with 0 or 1, so that its average is its share."""
-    metrics.add_metric("Requests", MetricUnit.Count, 1)
-    metrics.add_metric("Latency", MetricUnit.Milliseconds, (time.monotonic() - began) * 1000)
-    metrics.add_metric("ClientErrors", MetricUnit.Count, int(client))
-    metrics.add_metric("Throttles", MetricUnit.Count, int(throttled))
-    metrics.add_metric("ServerErrors", MetricUnit.Count, int(server))
+    values = {
+        "Requests": 1,
+        "Latency": (time.monotonic() - began) * 1000,
+        "ClientErrors": int(400 <= status < 500 and status != 429),
+        "Throttles": int(status == 429),
+        "ServerErrors": int(status >= 500),
+    }
+    if confident is not None:
+        values["LowConfidence"] = int(confident < settings.low_confidence)
+    dimensions = {"service": settings.service, "project": settings.project}
+    count(settings.namespace, dimensions, version, values)

@@ -82,8 +82,13 @@ def document() -> dict[str, Any]:
 
 def _of_the_resolver() -> dict[str, Any]:
     """What Powertools says of the routes of api.py, which reads its environment when it is imported."""
-    names = ("PROJECT", "STATE_TABLE", "DATA_BUCKET", "CORS_ORIGIN", "POWERTOOLS_METRICS_NAMESPACE")
-    with mock.patch.dict(os.environ, dict.fromkeys(names, "custom-labels")):
+    names = ("PROJECT", "STATE_TABLE", "DATA_BUCKET", "CORS_ORIGIN")
+    told = {
+        "LOW_CONFIDENCE": "50",
+        "POWERTOOLS_SERVICE_NAME": "api",
+        "POWERTOOLS_METRICS_NAMESPACE": "CustomLabels",
+    }
+    with mock.patch.dict(os.environ, {**dict.fromkeys(names, "custom-labels"), **told}):
         import api
 
         text = api.app.get_openapi_json_schema(title="", version="", openapi_version="3.1.0")

@@ -30,31 +30,6 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Inference:
-    """What the functions of the inference stack know."""
-
-    project: str
-    state_table: str
-    data_bucket: str
-    cors_origin: str  # that browsers may show answers to; empty for none
-
-    @classmethod
-    def read(cls, environment: Mapping[str, str] = os.environ) -> "Inference":
-        """Read the variables that `inference.yaml` sets; KeyError names a missing one."""
-        return cls(
-            project=environment["PROJECT"],
-            state_table=environment["STATE_TABLE"],
-            data_bucket=environment["DATA_BUCKET"],
-            cors_origin=environment["CORS_ORIGIN"],
-        )
-
-
-def low_confidence(environment: Mapping[str, str] = os.environ) -> float:
-    """The confidence, 0 to 100, below which Predict counts its answer as uncertain."""
-    return float(environment["LOW_CONFIDENCE"])
-
-
-@dataclass(frozen=True)
 class Defaults:
     """What Plan fills in where the input is silent."""
 

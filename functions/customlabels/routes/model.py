@@ -17,11 +17,11 @@ from customlabels.models import find_project, find_version
 from customlabels.names import parse_version_arn
 from customlabels.refusals import Refusal
 from customlabels.routes import KEYED, said
-from customlabels.settings import Inference
+from customlabels.serving import Serving
 
 SECONDS = 10  # that an answer is kept: the service allows few such calls a second
 router = Router()  # type: ignore[no-untyped-call]
-settings = Inference.read()
+settings = Serving.read()
 logger = Logger()
 _kept: tuple[float, "Model | None"] = (0.0, None)
 _evaluations: dict[str, Evaluation] = {}  # by ARN; a version's never changes

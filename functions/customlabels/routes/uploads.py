@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from customlabels.preflight.rules import IMAGE_BYTES
 from customlabels.routes import KEYED, said
-from customlabels.settings import Inference
+from customlabels.serving import Serving
 from customlabels.uploads import SECONDS, presign
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 router = Router()  # type: ignore[no-untyped-call]
-settings = Inference.read()
+settings = Serving.read()
 
 
 class Wanted(BaseModel):
