@@ -15,7 +15,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +71,12 @@ def load(api: demo.Endpoint, image: bytes, clients: int, seconds: float) -> Outc
         one.join()
     outcome.took = time.perf_counter() - began
     return outcome
+
+
+def crowd(times: int, ask: Callable[[], Any]) -> list[Any]:
+    """What so many questions at once are answered."""
+    with ThreadPoolExecutor(times) as pool:
+        return [asked.result() for asked in [pool.submit(ask) for _ in range(times)]]
 
 
 def _client(api: demo.Endpoint, image: bytes, until: float, outcome: Outcome, lock: threading.Lock) -> None:
