@@ -47,6 +47,19 @@ def import_integrations() -> None:
     gateway._import_operation = import_whole
 
 
+def read_encoded_settings() -> None:
+    """Find the throttle of a method where CloudFormation has it written: each slash of its path as ~1."""
+    gateway = module("services.apigateway_v1")
+    find = gateway._method_throttle_settings
+
+    def find_encoded(stage: dict[str, Any], path: str, method: str) -> Any:
+        settings = stage.get("methodSettings") or {}
+        encoded = path.lstrip("/").replace("/", "~1")
+        return settings.get(f"/~1{encoded}/{method}") or find(stage, path, method)
+
+    gateway._method_throttle_settings = find_encoded
+
+
 class Failed(Exception):
     """Raised in an integration, with the gateway response that answers the caller."""
 

@@ -9,7 +9,7 @@ from customlabels.requests import read_request
 from openapi_spec_validator import validate
 
 from local import openapi
-from tests.templates import transformed
+from tests.templates import ROOT, transformed
 
 DOCUMENT = json.loads(openapi.DOCUMENT.read_text())
 OPERATIONS = {
@@ -60,3 +60,9 @@ def test_the_examples_of_a_prediction_are_accepted(kind):
         body = example if isinstance(example, str) else json.dumps(example)
         assert read_request({"headers": {"Content-Type": kind}, "body": body})
     assert base64.b64decode(openapi.PICTURE)
+
+
+def test_the_readme_lists_every_code_with_its_status_and_meaning():
+    readme = (ROOT / "README.md").read_text()
+    for code, of in CODES.items():
+        assert f"| {of.status} | `{code}` | {of.when} |" in readme
