@@ -16,10 +16,10 @@ from customlabels.models import read_live_arn
 from customlabels.names import parse_version_arn
 from customlabels.predictions import confidence, shape
 from customlabels.preflight.headers import Header
-from customlabels.records import count, log
 from customlabels.refusals import Refusal
 from customlabels.requests import Request, read_request
 from customlabels.serving import Serving
+from customlabels.telemetry import count, log
 
 LIVE_SECONDS = 5  # how long a switch of the live model may go unnoticed
 FOLLOW_SECONDS = 7  # after which there is no time left to ask another model
