@@ -1,98 +1,106 @@
-"""Predict: POST /predictions, the live model's labels for one image."""
+"""Predict: POST /predictions, the live model's labels for one image.
 
-import json
+Lean, because clients wait for its cold start: clients of botocore without boto3, no validation library, and log
+lines and metrics without Powertools. `python -m bench api` holds it to that.
+"""
+
 import time
+import traceback
 from typing import Any
 
-import boto3
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from customlabels.models import read_live
+import botocore.session
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
+from customlabels.answers import common_headers, proxy_answer, request_id
+from customlabels.clients import MODEL, STORE, TABLE
+from customlabels.models import read_live_arn
 from customlabels.names import parse_version_arn
-from customlabels.requests import Refusal, read_request
-from customlabels.settings import Inference
+from customlabels.predictions import confidence, shape
+from customlabels.preflight.headers import Header
+from customlabels.refusals import Refusal
+from customlabels.requests import Request, read_request
+from customlabels.serving import Serving
+from customlabels.telemetry import count, log
 
 LIVE_SECONDS = 5  # how long a switch of the live model may go unnoticed
-# Together below the function's own time limit, so that the client always gets this API's answer.
-MODEL = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=7)
-TABLE = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
-NOT_LIVE = Refusal(
-    503, "ModelNotRunning", "No model of this project is running now; try again later.", {"Retry-After": "60"}
-)
-# How each error of DetectCustomLabels is answered; the client causes only the first four.
+FOLLOW_SECONDS = 7  # after which there is no time left to ask another model
+NOT_LIVE = Refusal("ModelNotRunning", "No model of this project is running now; try again later.", 60)
+GONE = Refusal("ImageNotFound", "Nothing was uploaded under s3.key, or it has expired.")
+# How each error of DetectCustomLabels is answered; the client causes only the first five.
 ANSWERS = {
-    "ImageTooLargeException": Refusal(413, "ImageTooLarge", "The image is too large for the model."),
-    "InvalidImageFormatException": Refusal(400, "InvalidImage", "The image cannot be read as PNG or JPEG."),
-    "InvalidParameterException": Refusal(
-        400, "InvalidImage", "The model refused the image: its sides must have 64 to 4096 pixels."
-    ),
-    "ValidationException": Refusal(400, "InvalidImage", "The model refused the image."),
+    "ImageTooLargeException": Refusal("ImageTooLarge", "The image is too large for the model."),
+    "InvalidImageFormatException": Refusal("InvalidImage", "The image cannot be read as PNG or JPEG."),
+    "InvalidParameterException": Refusal("InvalidImage", "The model refused the image."),
+    "ValidationException": Refusal("InvalidImage", "The model refused the image."),
+    "InvalidS3ObjectException": GONE,
     "ProvisionedThroughputExceededException": Refusal(
-        429, "TooManyRequests", "The model is busy; try again after a second.", {"Retry-After": "1"}
+        "TooManyRequests", "The model is busy; try again after a second.", 1
     ),
-    "ThrottlingException": Refusal(
-        429, "TooManyRequests", "Rekognition is busy; try again after a second.", {"Retry-After": "1"}
-    ),
-    "LimitExceededException": Refusal(
-        429, "TooManyRequests", "A quota of Rekognition is used up; try again later.", {"Retry-After": "5"}
-    ),
+    "ThrottlingException": Refusal("TooManyRequests", "Rekognition is busy; try again after a second.", 1),
+    "LimitExceededException": Refusal("TooManyRequests", "A quota of Rekognition is used up; try again later.", 5),
     "ResourceNotReadyException": NOT_LIVE,
     "ResourceNotFoundException": NOT_LIVE,
 }
-UNAVAILABLE = Refusal(
-    503,
-    "ServiceUnavailable",
-    "The model could not be reached; try again after some seconds.",
-    {"Retry-After": "5"},
-)
+UNAVAILABLE = Refusal("ServiceUnavailable", "The model could not be reached; try again after some seconds.", 5)
+TIMED_OUT = Refusal("TimedOut", "The model did not answer in time; try again after some seconds.", 5)
+BROKEN = Refusal("InternalError", "The request could not be answered, for a fault of this API.")
 
-settings = Inference.read()
-rekognition = boto3.client("rekognition", config=MODEL)
-table = boto3.resource("dynamodb", config=TABLE).Table(settings.state_table)
-logger = Logger()
-metrics = Metrics()
-metrics.set_default_dimensions(project=settings.project)
+settings = Serving.read()
+session = botocore.session.get_session()
+rekognition: Any = session.create_client("rekognition", config=MODEL.config)
+dynamodb: Any = session.create_client("dynamodb", config=TABLE.config)
 _live: tuple[float, str | None] = (0.0, None)  # when it was read (monotonic seconds), and the ARN
+_s3: Any = None  # only who predicts uploaded images needs it
 
 
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """An API Gateway proxy event → the answer; each Refusal becomes {"code", "message"} with its status."""
+    began, identity = time.monotonic(), request_id(event)
+    headers = common_headers(identity, settings.cors_origin)
     try:
         request = read_request(event)
-        arn, labels = _detect(request.image, request.options)
-    except Refusal as refusal:
-        metrics.add_metric("Refused", MetricUnit.Count, 1)
-        logger.info("refused", extra={"code": refusal.code, "status": refusal.status})
-        return _answer(refusal.status, {"code": refusal.code, "message": refusal.message}, refusal.headers)
-    metrics.add_metric("Predicted", MetricUnit.Count, 1)
-    return _answer(200, {"Predictions": labels, "Model": parse_version_arn(arn).version}, {})
+        size = request.size or _stored_size(request)
+        arn, found = _detect(request, began)
+        version = parse_version_arn(arn).version
+        predictions = shape(found, size, request.labels, request.most)
+    except Exception as error:
+        refusal = error if isinstance(error, Refusal) else BROKEN
+        _count(began, refusal.status)
+        log(settings.service, "INFO", "refused", code=refusal.code, status=refusal.status, request_id=identity)
+        if refusal is BROKEN:  # without the error's text, which may quote what the client sent
+            trace = traceback.format_tb(error.__traceback__)
+            name = type(error).__name__
+            log(settings.service, "ERROR", "failed", error=name, trace=trace, request_id=identity)
+        return proxy_answer(refusal.status, refusal.body, {**headers, **refusal.headers})
+    _count(began, 200, version, confidence(found))
+    return proxy_answer(200, {"Predictions": predictions, "Model": version}, headers)
 
 
-def _detect(image: bytes, options: dict[str, Any]) -> tuple[str, list[Any]]:
+def _detect(request: Request, began: float) -> tuple[str, list[dict[str, Any]]]:
     """The live version's ARN and its labels; a switch that has just happened is followed once."""
     arn = _live_arn(LIVE_SECONDS)
     try:
-        return arn, _labels(arn, image, options)
+        return arn, _labels(arn, request)
     except Refusal as refusal:
-        if refusal is not NOT_LIVE or (now := _live_arn(0)) == arn:
+        if refusal is not NOT_LIVE or time.monotonic() - began > FOLLOW_SECONDS or (now := _live_arn(0)) == arn:
             raise
-    return now, _labels(now, image, options)
+    return now, _labels(now, request)
 
 
-def _labels(arn: str, image: bytes, options: dict[str, Any]) -> list[Any]:
+def _labels(arn: str, request: Request) -> list[dict[str, Any]]:
+    image = (
+        {"Bytes": request.image}
+        if request.key is None
+        else {"S3Object": {"Bucket": settings.data_bucket, "Name": request.key}}
+    )
     try:
-        found = rekognition.detect_custom_labels(ProjectVersionArn=arn, Image={"Bytes": image}, **options)
+        found = rekognition.detect_custom_labels(ProjectVersionArn=arn, Image=image, **request.options)
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code not in ANSWERS:
-            logger.error("Rekognition refused the call", extra={"code": code})
+            log(settings.service, "ERROR", "Rekognition refused the call", code=code)
         raise ANSWERS.get(code, UNAVAILABLE) from None
     except BotoCoreError as error:
-        logger.error("Rekognition was not reached", extra={"error": type(error).__name__})
-        raise UNAVAILABLE from None
+        raise _unreached("Rekognition", error) from None
     return list(found["CustomLabels"])
 
 
@@ -102,19 +110,41 @@ def _live_arn(age: float) -> str:
     now = time.monotonic()
     if _live[1] is None or now - _live[0] >= age:
         try:
-            _live = (now, read_live(table, settings.project).arn)
+            _live = (now, read_live_arn(dynamodb, settings.state_table, settings.project))
         except (ClientError, BotoCoreError) as error:
-            logger.error("the state table was not read", extra={"error": type(error).__name__})
-            raise UNAVAILABLE from None
+            raise _unreached("the state table", error) from None
     if _live[1] is None:
         raise NOT_LIVE
     return _live[1]
 
 
-def _answer(status: int, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
-    return {
-        "statusCode": status,
-        "headers": {"Content-Type": "application/json", **headers},
-        "body": json.dumps(body),
-        "isBase64Encoded": False,
+def _stored_size(request: Request) -> Header:
+    """Width and height of an uploaded image, read from its first bytes."""
+    global _s3
+    from customlabels.uploads import look
+
+    _s3 = _s3 or session.create_client("s3", config=STORE.config)
+    try:
+        return look(_s3, settings.data_bucket, request.key or "")
+    except (ClientError, BotoCoreError) as error:
+        raise _unreached("the data bucket", error) from None
+
+
+def _unreached(what: str, error: Exception) -> Refusal:
+    log(settings.service, "ERROR", f"{what} was not reached", error=type(error).__name__)
+    return TIMED_OUT if isinstance(error, ConnectTimeoutError | ReadTimeoutError) else UNAVAILABLE
+
+
+def _count(began: float, status: int, version: str | None = None, confident: float | None = None) -> None:
+    """Each class of errors is counted with 0 or 1, so that its average is its share."""
+    values = {
+        "Requests": 1,
+        "Latency": (time.monotonic() - began) * 1000,
+        "ClientErrors": int(400 <= status < 500 and status != 429),
+        "Throttles": int(status == 429),
+        "ServerErrors": int(status >= 500),
     }
+    if confident is not None:
+        values["LowConfidence"] = int(confident < settings.low_confidence)
+    dimensions = {"service": settings.service, "project": settings.project}
+    count(settings.namespace, dimensions, version, values)

@@ -18,7 +18,7 @@ def _field(default: Any, doc: str) -> Any:
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes in bytes, times in seconds; the defaults are AWS's."""
+    """Sizes in bytes, times in seconds; the defaults are AWS's, but for `api_calls`."""
 
     # Step Functions.
     state_bytes: int = _field(
@@ -53,6 +53,10 @@ class Limits:
     api_request_bytes: int = _field(10 * MIB, "largest body of a request to a REST API (413)")
     api_seconds: float = _field(
         29.0, "longest wait for an integration, if its own timeout is not shorter (504, INTEGRATION_TIMEOUT)"
+    )
+    api_calls: int = _field(
+        4,
+        "calls of one function that REST APIs have under way at once; more wait, where AWS would start more of it",
     )
 
     @classmethod

@@ -30,19 +30,6 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Inference:
-    """What the functions of the inference stack know."""
-
-    project: str
-    state_table: str
-
-    @classmethod
-    def read(cls, environment: Mapping[str, str] = os.environ) -> "Inference":
-        """Read the variables that `inference.yaml` sets; KeyError names a missing one."""
-        return cls(project=environment["PROJECT"], state_table=environment["STATE_TABLE"])
-
-
-@dataclass(frozen=True)
 class Defaults:
     """What Plan fills in where the input is silent."""
 

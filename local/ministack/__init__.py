@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 
 from local.limits import Limits
 from local.ministack.functions import limit_invocations, limit_packages, name_lambda_errors
-from local.ministack.gateway import answer_as_aws, import_gateway_responses, import_integrations
+from local.ministack.gateway import (
+    answer_as_aws,
+    import_gateway_responses,
+    import_integrations,
+    read_encoded_settings,
+)
 from local.ministack.paths import follow_paths, wait_as_told
 from local.ministack.payloads import limit_history, limit_payloads
 from local.ministack.private import check
@@ -39,5 +44,6 @@ def plug(create: "Callable[[], Service]", limits: Limits) -> Rekognition:
     limit_packages(limits)
     import_gateway_responses()
     import_integrations()
+    read_encoded_settings()
     answer_as_aws(limits)
     return rekognition

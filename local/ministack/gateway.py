@@ -47,6 +47,19 @@ def import_integrations() -> None:
     gateway._import_operation = import_whole
 
 
+def read_encoded_settings() -> None:
+    """Find the throttle of a method where CloudFormation has it written: each slash of its path as ~1."""
+    gateway = module("services.apigateway_v1")
+    find = gateway._method_throttle_settings
+
+    def find_encoded(stage: dict[str, Any], path: str, method: str) -> Any:
+        settings = stage.get("methodSettings") or {}
+        encoded = path.lstrip("/").replace("/", "~1")
+        return settings.get(f"/~1{encoded}/{method}") or find(stage, path, method)
+
+    gateway._method_throttle_settings = find_encoded
+
+
 class Failed(Exception):
     """Raised in an integration, with the gateway response that answers the caller."""
 
@@ -59,6 +72,7 @@ def answer_as_aws(limits: Limits) -> None:
 
     - a body above the limit: 413 in plain text, which no gateway response changes (API Gateway's important notes);
     - an event above Lambda's limit, base64 and headers counted: 413 {"message": "Request Too Long"};
+    - more calls of a function at once than a laptop can run wait for each other;
     - no answer in time: 504 INTEGRATION_TIMEOUT, while the function runs on;
     - a function that fails, or answers more than Lambda lets through: INTEGRATION_FAILURE, whose status is 502
       here though the developer guide's table says 504, {"message": "Internal server error"}.
@@ -67,6 +81,7 @@ def answer_as_aws(limits: Limits) -> None:
     handle, call = gateway._handle_execute_in_scope, gateway._call_lambda_raw
     shape, render = gateway._lambda_proxy_response, gateway._gateway_error_response
     running: set[asyncio.Task[Any]] = set()  # the loop itself keeps no task alive
+    rooms: dict[str, asyncio.Semaphore] = {}
 
     class FunctionError(gateway._GatewayError):  # type: ignore[misc, name-defined]
         """A function failed; what it said is in its log and nowhere else."""
@@ -85,7 +100,11 @@ def answer_as_aws(limits: Limits) -> None:
     async def call_limited(reference: str, event: Any, **scope: Any) -> Any:
         if limits.request_bytes and size(event) > limits.request_bytes:
             raise Failed(gateway._GatewayError("REQUEST_TOO_LARGE", "Request Too Long", "BadRequestException"))
-        return await call(reference, event, **scope)
+        if not limits.api_calls:
+            return await call(reference, event, **scope)
+        # Each call at once is a process: fifty that start together would take a laptop longer than a client waits.
+        async with rooms.setdefault(str(reference), asyncio.Semaphore(limits.api_calls)):
+            return await call(reference, event, **scope)
 
     def shape_without_trace(result: dict[str, Any]) -> Any:
         if result.get("error") and not result.get("throttle"):

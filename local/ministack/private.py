@@ -22,6 +22,7 @@ NAMES = {
         "_invoke_lambda_custom_v1",
         "_invoke_lambda_proxy_v1",
         "_lambda_proxy_response",
+        "_method_throttle_settings",
         "_put_gateway_response",
         "_put_integration_response",
         "_resources",

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cli.screen import Screen
 from cli.stack import Cloud, Stack
 from local import cloud, demo, samples
 
@@ -120,3 +121,11 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         yield Deployed(port, demo.local_cloud(port), training, inference, demo.endpoint(port, inference), folder)
     finally:
         assert cloud.down(port, base)
+
+
+@pytest.fixture(scope="session")
+def trained(deployed: Deployed) -> dict[str, Any]:
+    """The outcome of a first run on the digits."""
+    outcome = demo.train(deployed.port, deployed.training, deployed.project, Screen())
+    assert outcome["status"] == "SUCCEEDED", outcome
+    return outcome["output"]

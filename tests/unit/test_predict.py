@@ -2,12 +2,15 @@
 
 import base64
 import json
+import socket
+import time
 
 import pytest
+from botocore.config import Config
 
 from tests.images import picture
-from tests.stack import TABLE, start
-from tests.templates import environment
+from tests.stack import BUCKET, TABLE, start
+from tests.templates import environment, source
 
 EVENT = {
     "headers": {"Content-Type": "text/plain"},
@@ -19,7 +22,23 @@ EVENT = {
 @pytest.fixture
 def predict(stack):
     """The function with the environment that its template gives it, freshly started."""
-    return start("predict", environment("inference.yaml", "Predict", {"StateTableName": TABLE}))
+    return start(
+        "predict", environment("inference.yaml", "Predict", {"StateTableName": TABLE, "DataBucketName": BUCKET})
+    )
+
+
+@pytest.fixture
+def silent():
+    """The address of a server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def metrics(capsys):
+    """What was counted since the last look."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    (found,) = [line for line in lines if "_aws" in line]
+    return found
 
 
 def ask(predict, event=EVENT):
@@ -46,6 +65,88 @@ def test_options_are_passed_on(stack, images, predict):
     assert len(ask(predict, event)[1]["Predictions"]) == 2
 
 
+def test_some_labels_only_are_told(stack, images, predict):
+    stack.run(images)
+    asked = {"image": EVENT["body"], "labels": ["across", "checks"], "minConfidence": 0, "maxResults": 1}
+    event = {"headers": {"Content-Type": "application/json"}, "body": json.dumps(asked)}
+    (found,) = ask(predict, event)[1]["Predictions"]
+    assert found["Name"] in ("across", "checks")
+
+
+def test_answers_are_counted_by_project_and_by_model_version(stack, images, predict, capsys):
+    stack.run(images, name="first")
+    ask(predict)
+    answered = metrics(capsys)
+    assert answered["Requests"] == 1
+    assert answered["LowConfidence"] in (0, 1)
+    assert answered["Latency"] > 0
+    assert (answered["project"], answered["version"]) == ("custom-labels", "first")
+    (told,) = answered["_aws"]["CloudWatchMetrics"]
+    assert told["Dimensions"] == [["service", "project"], ["service", "project", "version"]]
+    assert {metric["Name"] for metric in told["Metrics"]} <= answered.keys()
+    ask(predict, {**EVENT, "body": "%"})
+    refused = metrics(capsys)
+    assert (refused["ClientErrors"], refused["ServerErrors"], refused["Throttles"]) == (1, 0, 0)
+    assert "version" not in refused
+
+
+def test_a_request_id_is_in_the_answer_and_in_the_log(predict, capsys):
+    event = {**EVENT, "headers": {**EVENT["headers"], "x-request-id": "order-4711"}, "body": "%"}
+    assert ask(predict, event)[2]["X-Request-Id"] == "order-4711"
+    assert '"request_id": "order-4711"' in capsys.readouterr().out
+
+
+def test_a_model_that_does_not_answer_in_time_is_a_504(stack, images, predict, silent):
+    stack.run(images)
+    assert ask(predict)[0] == 200
+    brief = Config(retries={"total_max_attempts": 2, "mode": "standard"}, connect_timeout=1, read_timeout=0.2)
+    predict.rekognition = predict.session.create_client("rekognition", endpoint_url=silent, config=brief)
+    status, body, headers = ask(predict)
+    assert (status, body["code"]) == (504, "TimedOut")
+    assert headers["Retry-After"]
+
+
+def test_a_table_that_does_not_answer_in_time_is_a_504_soon(predict, silent):
+    predict.dynamodb = predict.session.create_client("dynamodb", endpoint_url=silent, config=predict.TABLE.config)
+    began = time.monotonic()
+    assert ask(predict)[0] == 504
+    assert time.monotonic() - began < 28, "before the function's own limit"
+
+
+def test_a_switch_is_not_followed_when_no_time_is_left(stack, images, predict, monkeypatch):
+    stack.run(images, name="first")
+    assert ask(predict)[0] == 200
+    stack.run(images, name="second")
+    follow_seconds = predict.FOLLOW_SECONDS
+    monkeypatch.setattr(predict, "LIVE_SECONDS", 3600)  # however long the second run took
+    monkeypatch.setattr(predict, "FOLLOW_SECONDS", -1)
+    assert ask(predict)[1]["code"] == "ModelNotRunning"
+    follow = predict.TABLE.longest + predict.MODEL.longest
+    timeout = source("inference.yaml")["Globals"]["Function"]["Timeout"]
+    assert follow_seconds + follow < timeout
+
+
+def test_a_fault_of_ours_is_a_500_that_quotes_nothing(predict, monkeypatch, capsys):
+    hidden = base64.b64encode(b"what a client sent").decode()  # the trace quotes the code, and may quote no value
+
+    def fail(*_):
+        raise RuntimeError(hidden)
+
+    monkeypatch.setattr(predict, "_detect", fail)
+    status, body, _ = ask(predict)
+    said = capsys.readouterr().out
+    assert (status, body["code"]) == (500, "InternalError")
+    assert "RuntimeError" in said
+    assert hidden not in said + json.dumps(body)
+
+
+def test_an_origin_is_named_only_if_the_template_names_one(stack, predict):
+    assert "Access-Control-Allow-Origin" not in ask(predict, {**EVENT, "body": "%"})[2]
+    given = environment("inference.yaml", "Predict", {"StateTableName": TABLE, "DataBucketName": BUCKET})
+    other = start("predict", {**given, "CORS_ORIGIN": "https://one.example"})
+    assert ask(other, {**EVENT, "body": "%"})[2]["Access-Control-Allow-Origin"] == "https://one.example"
+
+
 def test_without_a_live_model_the_client_is_asked_to_wait(stack, predict):
     status, body, headers = ask(predict)
     assert (status, body["code"]) == (503, "ModelNotRunning")
@@ -58,7 +159,8 @@ def test_a_stopped_model_is_told(stack, images, predict):
     assert ask(predict)[0] == 503
 
 
-def test_a_switch_is_followed_at_once(stack, images, predict):
+def test_a_switch_is_followed_at_once(stack, images, predict, monkeypatch):
+    monkeypatch.setattr(predict, "LIVE_SECONDS", 3600)  # only Rekognition's answer can tell of it
     stack.run(images, name="first")
     assert ask(predict)[1]["Model"] == "first"
     stack.run(images, name="second")

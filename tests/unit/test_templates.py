@@ -3,6 +3,9 @@
 import json
 
 import pytest
+from customlabels.clients import MODEL, STORE, TABLE
+from customlabels.refusals import CODES
+from customlabels.uploads import PREFIX
 
 from tests.templates import NAMES, ROOT, source, transformed
 
@@ -98,8 +101,11 @@ def test_the_data_bucket_is_private_encrypted_versioned_and_kept():
     assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
     assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
     assert properties["BucketEncryption"]
-    (rule,) = properties["LifecycleConfiguration"]["Rules"]
-    assert rule["NoncurrentVersionExpiration"]
+    rules = {rule["Id"]: rule for rule in properties["LifecycleConfiguration"]["Rules"]}
+    assert rules["ExpireOldVersions"]["NoncurrentVersionExpiration"]
+    assert rules["ExpireUploads"]["Prefix"] == PREFIX
+    assert rules["ExpireUploads"]["ExpirationInDays"] == 1
+    assert rules["ExpireUploads"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
     (policy,) = resources("template.yaml", "AWS::S3::BucketPolicy").values()
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert statement["Effect"] == "Deny"
@@ -141,13 +147,69 @@ def test_a_run_that_is_ended_from_outside_starts_the_clean_up():
     assert machine["Fn::Sub"].endswith(f":stateMachine:{name}")
 
 
-def test_every_method_needs_a_key():
+OPEN_PATHS = {"/", "/health", "/openapi.json"}
+
+
+def methods():
     (api,) = resources("inference.yaml", "AWS::ApiGateway::RestApi").values()
-    methods = [of for path in api["Body"]["paths"].values() for of in path.values()]
-    assert methods
-    for of in methods:
-        assert of["security"] == [{"api_key": []}]
+    return {(path, name): of for path, group in api["Body"]["paths"].items() for name, of in group.items()}
+
+
+def test_every_method_needs_a_key_but_those_that_tell_nothing():
+    (api,) = resources("inference.yaml", "AWS::ApiGateway::RestApi").values()
+    assert {path for path, _ in methods()} == {"/predictions", "/uploads", "/model", "/health", "/openapi.json"}
+    for (path, name), of in methods().items():
+        if path in OPEN_PATHS or name == "options":
+            assert not of.get("security"), (path, name)
+        else:
+            assert of["security"] == [{"api_key": []}], (path, name)
     assert "api_key" in json.dumps(api["Body"]["components"]["securitySchemes"])
+
+
+def test_what_needs_no_key_is_throttled_by_the_stage():
+    (stage,) = resources("inference.yaml", "AWS::ApiGateway::Stage").values()
+    limits = {(of["ResourcePath"], of["HttpMethod"].lower()): of for of in stage["MethodSettings"]}
+    whole = limits["/*", "*"]
+    assert whole["ThrottlingRateLimit"] == {"Ref": "StageRateLimit"}
+    for (path, name), of in methods().items():
+        if not of.get("security"):
+            found = limits[path.replace("/", "/~1"), name]
+            assert found["ThrottlingRateLimit"] == {"Ref": "OpenRateLimit"}
+            assert found["ThrottlingBurstLimit"] == {"Ref": "OpenBurstLimit"}
+
+
+def test_no_setting_writes_images_or_keys_to_a_log():
+    (stage,) = resources("inference.yaml", "AWS::ApiGateway::Stage").values()
+    assert not any(of.get("DataTraceEnabled") or of.get("LoggingLevel") for of in stage["MethodSettings"])
+    condition, logged, absent = stage["AccessLogSetting"]["Fn::If"]
+    assert (condition, absent) == ("AccessLogs", {"Ref": "AWS::NoValue"})
+    assert source("inference.yaml")["Parameters"]["AccessLogs"]["Default"] == "DISABLED"
+    fields = json.loads(logged["Format"]).values()
+    assert not {"$context.identity.apiKey", "$context.identity.sourceIp"} & set(fields)
+
+
+def test_a_preflight_asks_for_no_key_and_answers_only_with_an_origin():
+    assert source("inference.yaml")["Parameters"]["CorsOrigin"]["Default"] == ""
+    for (path, name), of in methods().items():
+        if name == "options":
+            (answer,) = of["x-amazon-apigateway-integration"]["responses"].values()
+            headers = answer["responseParameters"]
+            origin = headers["method.response.header.Access-Control-Allow-Origin"]
+            assert origin["Fn::If"][0] == "Cors", path
+            assert "X-Api-Key" in headers["method.response.header.Access-Control-Allow-Headers"]
+
+
+def test_the_functions_answer_before_the_gateway_gives_up():
+    for of in resources("inference.yaml", "AWS::Lambda::Function").values():
+        assert TABLE.longest + STORE.longest + MODEL.longest < of["Timeout"] < 29
+
+
+def test_predict_may_read_nothing_of_the_bucket_but_uploads():
+    role = resources("inference.yaml", "AWS::IAM::Role")["PredictRole"]
+    allowed = [of for policy in role["Policies"] for of in listed(policy["PolicyDocument"]["Statement"])]
+    (s3,) = [of for of in allowed if "s3" in json.dumps(of["Action"])]
+    assert s3["Action"] == "s3:GetObject"
+    assert s3["Resource"]["Fn::Sub"].endswith("${DataBucketName}/uploads/*")
 
 
 def test_the_usage_plan_throttles_the_stage():
@@ -168,6 +230,11 @@ def test_the_gateways_own_errors_have_the_form_of_the_apis():
         template = response["responseTemplates"]["application/json"]
         body = json.loads(template.replace("$context.error.messageString", '"said"'))
         assert body.keys() == {"code", "message"}, name
+        status = int(response["statusCode"])
+        assert CODES[body["code"]].status == status, name
+        parameters = response["responseParameters"]
+        assert parameters["gatewayresponse.header.X-Request-Id"] == "context.requestId"
+        assert ("gatewayresponse.header.Retry-After" in parameters) is (status in (429, 503, 504)), name
 
 
 def test_requirements_that_ship_are_the_ones_that_are_tested():
