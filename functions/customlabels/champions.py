@@ -50,7 +50,7 @@ class Champions:
             return compare(challenger, champion, metric), UNMEASURED
         if measure and measure["done"]:
             if measure["note"]:
-                return not_comparable(name, measure["note"]), measure
+                return not_comparable(name, measure["note"]), {**measure, "needed": False}
             prefix = parts_prefix(event["project"], challenger.version)
             again = self.measurements.again(self.bucket, prefix, measure["part"])
             return compare_again(challenger, champion, again, metric), {**measure, "needed": False}

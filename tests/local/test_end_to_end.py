@@ -123,7 +123,7 @@ def test_the_schedule_starts_an_execution(deployed, trained):
 
 def test_a_refused_model_ends_the_execution_as_failed(deployed, trained):
     live = deployed.live()
-    arn = deployed.start("too-strict", {"gate": {"minimum": 0.9999, "minimumTestImages": 10_000}})
+    arn = deployed.start("too-strict", {"gate": {"minimum": 0.9999, "minimumTestImages": 10_000}, "force": True})
     steps = deployed.cloud.client("stepfunctions")
     wait_until(lambda: steps.describe_execution(executionArn=arn)["status"] != "RUNNING")
     ended = steps.describe_execution(executionArn=arn)

@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import TIMES
 from tests.stack import BUCKET, PROJECT, deployed
 
-FINAL_STATES = ["CleanUp", "CleanedUp?", "ConcludeFailure", "NotifyFailed", "Failed"]
+FINAL_STATES = ["CleanUp", "CleanedUp?", "ConcludeFailure", "PublishFailure", "NotifyFailed", "Failed"]
 
 
 def assert_failed(result, error, *said):
@@ -93,7 +93,7 @@ def test_a_third_running_model_is_refused_before_anything_is_paid(stack, images)
         "`python -m cli stop`",
         "RunningModelQuota",
     )
-    assert result.states[-6:] == ["CheckQuotas", *FINAL_STATES]
+    assert result.states[-7:] == ["CheckQuotas", *FINAL_STATES]
     assert stack.versions() == {}
 
 
