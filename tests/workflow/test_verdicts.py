@@ -7,7 +7,6 @@ import pytest
     ("gate", "reason"),
     [
         ({"minimum": 1.0}, "f1 0."),
-        ({"metric": "recall", "minimum": 1.0}, "recall 0."),
         ({"metric": "precision", "minimum": 1.0}, "precision 0."),
         ({"minimum": 0.0, "perLabelMinimum": 1.0}, "of label 'down' is below 1.0"),
         ({"minimum": 0.0, "minimumTestImages": 500}, "12 test images are fewer than the minimum 500"),
