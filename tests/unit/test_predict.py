@@ -116,7 +116,7 @@ def test_a_table_that_does_not_answer_in_time_is_a_504_soon(predict, silent):
 def test_a_switch_is_not_followed_when_no_time_is_left(stack, images, predict, monkeypatch):
     stack.run(images, name="first")
     assert ask(predict)[0] == 200
-    stack.run(images, name="second")
+    stack.run({**images, "force": True}, name="second")
     follow_seconds = predict.FOLLOW_SECONDS
     monkeypatch.setattr(predict, "LIVE_SECONDS", 3600)  # however long the second run took
     monkeypatch.setattr(predict, "FOLLOW_SECONDS", -1)
@@ -163,7 +163,7 @@ def test_a_switch_is_followed_at_once(stack, images, predict, monkeypatch):
     monkeypatch.setattr(predict, "LIVE_SECONDS", 3600)  # only Rekognition's answer can tell of it
     stack.run(images, name="first")
     assert ask(predict)[1]["Model"] == "first"
-    stack.run(images, name="second")
+    stack.run({**images, "force": True}, name="second")
     assert ask(predict)[1]["Model"] == "second"
 
 
