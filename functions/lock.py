@@ -1,11 +1,12 @@
 """Lock: takes the project for this run, so that one run at a time is at work on it, and tells what is live."""
 
+from functools import partial
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from botocore.exceptions import ClientError
 from customlabels.clients import PATIENT
+from customlabels.executions import is_running
 from customlabels.locks import take
 from customlabels.models import read_live
 from customlabels.settings import Settings
@@ -23,16 +24,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """
     project = event["project"]
     if not event["dryRun"]:
-        take(table, project, event["execution"], event["since"], _runs)
+        take(table, project, event["execution"], event["since"], partial(is_running, steps))
         logger.info("locked", extra={"project": project})
     return read_live(table, project)._asdict()
-
-
-def _runs(execution: str) -> bool:
-    try:
-        described = steps.describe_execution(executionArn=execution)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
-            raise
-        return False
-    return described["status"] in ("RUNNING", "PENDING_REDRIVE")

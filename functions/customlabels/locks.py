@@ -51,12 +51,14 @@ def release(table: "Table", project: str, execution: str) -> bool:
 def _put(table: "Table", project: str, execution: str, since: str, former: str | None) -> dict[str, Any] | None:
     """Write the lock where there is none, where it is this execution's, or `former`'s; else tell who holds it."""
     condition = "attribute_not_exists(#item) OR execution = :me"
-    values = {":me": execution}
+    values = {":me": execution, ":since": since}
     if former is not None:
         condition, values[":former"] = f"{condition} OR execution = :former", former
     try:
-        table.put_item(
-            Item={"project": project, "item": ITEM, "execution": execution, "since": since},
+        # An update, so that what the former holder owes stays with the lock.
+        table.update_item(
+            Key={"project": project, "item": ITEM},
+            UpdateExpression="SET execution = :me, since = :since",
             ConditionExpression=condition,
             ExpressionAttributeNames={"#item": "item"},
             ExpressionAttributeValues=values,

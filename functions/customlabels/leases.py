@@ -1,0 +1,54 @@
+"""Leases: who uses a running version besides the live model's clients, so that nobody stops it under them.
+
+An item of the state table under `lease#<name>`, held by an execution while it runs, or by a person until a time.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+PREFIX = "lease#"
+
+
+def take(
+    table: "Table",
+    project: str,
+    name: str,
+    arn: str,
+    *,
+    execution: str | None = None,
+    until: datetime | None = None,
+) -> None:
+    """Lease the version `arn` under a name, for as long as `execution` runs or `until` (aware) is ahead."""
+    held = {"execution": execution} if execution else {"until": until.isoformat() if until else ""}
+    table.put_item(Item={"project": project, "item": f"{PREFIX}{name}", "projectVersionArn": arn, **held})
+
+
+def release(table: "Table", project: str, name: str) -> None:
+    """Give a lease back; one that does not exist is given back already."""
+    table.delete_item(Key={"project": project, "item": f"{PREFIX}{name}"})
+
+
+def leased(table: "Table", project: str, now: datetime, runs: Callable[[str], bool]) -> dict[str, str]:
+    """The leased versions: by ARN the name of a lease. `runs` says whether an execution still does."""
+    from boto3.dynamodb.conditions import Key
+
+    asked = Key("project").eq(project) & Key("item").begins_with(PREFIX)
+    found: dict[str, str] = {}
+    page = table.query(KeyConditionExpression=asked, ConsistentRead=True)
+    while True:
+        for item in page["Items"]:
+            if runs(str(item["execution"])) if "execution" in item else _ahead(str(item["until"]), now):
+                found[str(item["projectVersionArn"])] = str(item["item"]).removeprefix(PREFIX)
+        if "LastEvaluatedKey" not in page:
+            return found
+        page = table.query(
+            KeyConditionExpression=asked, ConsistentRead=True, ExclusiveStartKey=page["LastEvaluatedKey"]
+        )
+
+
+def _ahead(until: str, now: datetime) -> bool:
+    return bool(until) and datetime.fromisoformat(until) > now
