@@ -15,9 +15,12 @@ logger = Logger()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"project", "keepVersions", "live": {"arn", "previous"}, "reuse"} → {"versions": of the project}."""
+    """{"project", "keepVersions", "live": {"arn", "previous"}, "reuse", "strategy"} → {"versions": count}."""
     live = event["live"]
     protected = {arn for arn in (live["arn"], live["previous"], event["reuse"]) if arn}
     versions = count_versions(rekognition, settings.project)
-    check_quotas(versions, event["project"], quotas, event["keepVersions"], protected, reuse=event["reuse"])
+    freed = live["arn"] if event.get("strategy") == "in-place" else None
+    check_quotas(
+        versions, event["project"], quotas, event["keepVersions"], protected, reuse=event["reuse"], freed=freed
+    )
     return {"versions": len(versions.get(event["project"], ()))}

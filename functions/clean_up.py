@@ -1,28 +1,47 @@
-"""CleanUp: stops what a run that failed had started, and says what happened and what is running now.
+"""CleanUp: stops what a run that failed had started, starts again what it had stopped, and says what is so now.
 
 It is called in a loop, by the run itself or, when the run was ended from outside, by the clean-up machine.
 """
 
 import json
+import os
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from botocore.exceptions import ClientError
+from customlabels.alarms import RESTART_FAILED, sound
 from customlabels.clients import PATIENT
 from customlabels.errors import NAMES, Unexpected
+from customlabels.executions import is_running
 from customlabels.failures import ENDED, compose, read_failure
-from customlabels.inputs import project_of
-from customlabels.models import RUNNING, find_project, find_version, list_versions, made_by, read_live
+from customlabels.inputs import keeps_running, project_of
+from customlabels.leases import leased
+from customlabels.locks import owed
+from customlabels.models import (
+    RUNNING,
+    STARTABLE,
+    find_project,
+    find_version,
+    list_versions,
+    made_by,
+    read_live,
+    start_again,
+    stop,
+)
 from customlabels.names import parse_version_arn, version_name
 from customlabels.polling import Poll, TooLong, again, begin, done
 from customlabels.settings import Settings
 
 MAY_RUN = (*RUNNING, "TRAINING_IN_PROGRESS", "TRAINING_COMPLETED", "FAILED", "STOPPED")
-QUIET = 60  # seconds in which a start that was under way when the run ended may still take effect
+QUIET = 60  # seconds in which it is waited for a start that may still take effect
+TRIES = 3  # starts of the live model that end in FAILED before it is given up
 settings = Settings.read()
+keep_running = os.environ["KEEP_RUNNING"] == "true"
 rekognition = boto3.client("rekognition", config=PATIENT)
 table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
+steps = boto3.client("stepfunctions", config=PATIENT)
 logger = Logger()
 
 
@@ -37,17 +56,21 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     execution, failure, clean_up = event["execution"], read_failure(event["failed"]), event["cleanUp"]
     project = event.get("project") or project_of(event["input"], settings.project)
     poll = clean_up["poll"] or begin(10, 60, settings.model_start_limit + 3600)
-    stopped, facts = clean_up.get("stopped", []), []
+    stopped, tries, facts = clean_up.get("stopped", []), clean_up.get("tries", 0), []
     described = find_project(rekognition, project)
     if described:
-        target = _to_stop(described["ProjectArn"], project, execution, event["since"])
+        target = _to_stop(described["ProjectArn"], project, event)
         status = target["Status"] if target else "GONE"
-        if target and status in ("RUNNING", "STARTING") and _stop(target["ProjectVersionArn"], status):
+        if target and status in ("RUNNING", "STARTING") and stop(rekognition, target["ProjectVersionArn"], status):
             stopped = [*stopped, target["ProjectVersionArn"]]
-        unsure = status == "TRAINING_COMPLETED" and failure.stage in ("StartFailed", ENDED)
+        # A start that was under way when the run ended may still take effect.
+        unsure = status in STARTABLE and not stopped and failure.stage in ("StartFailed", ENDED)
         if status in RUNNING or (unsure and poll["waited"] < QUIET):
             return {"poll": _later(poll, f"The model of {execution} was still {status}"), "stopped": stopped}
-        facts = _facts(described["ProjectArn"], status)
+        awaited, again_facts = _run_again(described["ProjectArn"], project, execution, poll, tries)
+        if awaited:
+            return {"poll": _later(poll, awaited), "stopped": stopped, "tries": tries + 1}
+        facts = [*_facts(described["ProjectArn"], status), *again_facts]
     facts += _restored(event.get("datasets") or {})
     cause = compose(failure, execution, facts)
     logger.warning("cleaned up", extra={"project": project, "error": failure.error, "stopped": stopped})
@@ -74,16 +97,37 @@ def _later(poll: Poll, what: str) -> Poll:
         raise Unexpected(str(error)) from None
 
 
-def _to_stop(project_arn: str, project: str, execution: str, since: str) -> Any:
+def _to_stop(project_arn: str, project: str, event: dict[str, Any]) -> Any:
     """The version that must not run: the run's own, or, once that is live, the one that was live before."""
-    own = _own(project_arn, execution, since)
+    own = _own(project_arn, event["execution"], event["since"])
     if own is None:
         return None
     live = read_live(table, project)
-    if live.arn != own["ProjectVersionArn"]:
+    if live.arn != own["ProjectVersionArn"] or not keeps_running(event["input"], keep_running):
         return own
-    before = parse_version_arn(live.previous).version if live.previous else None
-    return find_version(rekognition, project_arn, before) if before else None
+    if not live.previous or live.previous in leased(table, project, datetime.now(UTC), partial(is_running, steps)):
+        return None
+    return find_version(rekognition, project_arn, parse_version_arn(live.previous).version)
+
+
+def _run_again(
+    project_arn: str, project: str, execution: str, poll: Poll, tries: int
+) -> tuple[str | None, list[str]]:
+    """See that a live model which the run had stopped to make room runs again: what is awaited, else the facts."""
+    live = read_live(table, project).arn
+    if not live or not owed(table, project, execution, live):
+        return None, []
+    name = parse_version_arn(live).version
+    version = find_version(rekognition, project_arn, name)
+    status = version["Status"] if version else "GONE"
+    if status == "RUNNING":
+        return None, [f"The live model {name}, which had made room, runs again."]
+    if version is None or poll["waited"] >= poll["limit"] or (status == "FAILED" and tries >= TRIES):
+        sound(RESTART_FAILED, settings)
+        return None, [f"The live model {name} could not be started again and is {status}: no client is answered."]
+    if status in STARTABLE:
+        start_again(rekognition, version)
+    return f"The live version {name} was still {status}", []
 
 
 def _own(project_arn: str, execution: str, since: str) -> Any:
@@ -110,18 +154,6 @@ def _restored(datasets: dict[str, Any]) -> list[str]:
             where = f"s3://{of['saved']['Bucket']}/{of['saved']['Name']}"
             facts.append(f"The {whole} dataset could not be rebuilt; its entries are saved as {where}.")
     return facts
-
-
-def _stop(arn: str, status: str) -> bool:
-    """Whether the stop was accepted; how the service refuses it to a version in STARTING is not known."""
-    try:
-        rekognition.stop_project_version(ProjectVersionArn=arn)
-    except ClientError as error:
-        gone = error.response["Error"]["Code"] in ("ResourceInUseException", "ResourceNotFoundException")
-        if status == "RUNNING" and not gone:
-            raise
-        return False
-    return True
 
 
 def _facts(project_arn: str, status: str) -> list[str]:

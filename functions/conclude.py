@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
+from customlabels.alarms import STOP_FAILED, sound
 from customlabels.clients import PATIENT
 from customlabels.locks import release
 from customlabels.records import record_of, write
@@ -24,6 +25,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     run = {**event, **event.get("cleanUp", {}).get("run", {})}
     record = record_of(run, datetime.now(UTC).isoformat(timespec="seconds"))
     write(table, run["project"], record)
+    if "cleanUpFailed" in event:  # a model may still run: the alarm on this metric says so too
+        sound(STOP_FAILED, settings)
     released = release(table, run["project"], run["execution"])
     logger.info("concluded", extra={"outcome": record["outcome"], "error": record["error"], "released": released})
     return {

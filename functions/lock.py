@@ -7,7 +7,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
 from customlabels.executions import is_running
-from customlabels.locks import take
+from customlabels.locks import owed, take
 from customlabels.models import read_live
 from customlabels.settings import Settings
 
@@ -18,12 +18,15 @@ logger = Logger()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"project", "execution", "since", "dryRun"} → {"arn", "previous"} of the live model, or nulls.
+    """{"project", "execution", "since", "dryRun"} → {"arn", "previous", "owes"} of the live model, or nulls.
 
+    `owes` is its ARN where an execution that was ended from outside had stopped it to make room for its own.
     RunInProgress where another execution is at work; a dry run changes nothing and needs no lock.
     """
     project = event["project"]
     if not event["dryRun"]:
         take(table, project, event["execution"], event["since"], partial(is_running, steps))
         logger.info("locked", extra={"project": project})
-    return read_live(table, project)._asdict()
+    live = read_live(table, project)
+    owes = None if event["dryRun"] else owed(table, project, event["execution"], live.arn)
+    return {**live._asdict(), "owes": owes}

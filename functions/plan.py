@@ -41,6 +41,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "evaluation": {"measure": None},
         "trained": {"poll": begin(30, 225, settings.training_limit)},
         "started": {"poll": begin(15, 60, settings.model_start_limit), "refused": None},
-        "stopped": {"poll": begin(10, 60, settings.model_start_limit)},
+        "stopped": {"poll": begin(10, 60, settings.model_start_limit), "reason": None},
+        "tested": {"poll": begin(10, 60, settings.model_start_limit)},
+        "inPlace": {"poll": begin(10, 60, settings.model_start_limit), "stopped": None},
+        "restarted": {"poll": begin(15, 60, settings.model_start_limit)},
         "cleanUp": {"poll": None},
     }

@@ -20,9 +20,12 @@ logger = Logger()
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"project", "arn", "live": the live ARN when the run began} → {"previous", "previousVersion"}.
 
-    A second call after a first that succeeded changes nothing and gives the same.
+    A second call after a first that succeeded changes nothing and gives the same, and so does one for the version
+    that was live already.
     """
     project, arn, before = event["project"], event["arn"], event["live"]
+    if arn == before and read_live(table, project).arn == arn:
+        return {"previous": None, "previousVersion": None}
     try:
         table.put_item(
             Item={

@@ -8,6 +8,7 @@ RunError
 ├── TrainingFailed    the training failed, or did not end in time
 ├── ModelRejected     the gate refused the trained model
 ├── StartFailed       the accepted model did not reach RUNNING
+├── SmokeTestFailed   the model runs but does not answer as it was evaluated
 ├── SwitchFailed      the model runs but could not be made the live one
 └── Unexpected        anything else
 """
@@ -43,6 +44,10 @@ class ModelRejected(RunError):
 
 class StartFailed(RunError):
     """The accepted model did not reach RUNNING."""
+
+
+class SmokeTestFailed(RunError):
+    """The model runs but does not answer as it was evaluated."""
 
 
 class SwitchFailed(RunError):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from customlabels.errors import InvalidInput
-from customlabels.names import PROJECT_NAME
+from customlabels.names import PROJECT_NAME, VERSION_NAME
 from customlabels.preflight.findings import quoted
 from customlabels.settings import Defaults, Settings
 from customlabels.sources import default_source, parse_source
@@ -12,6 +12,8 @@ from customlabels.sources import default_source, parse_source
 METRICS = ("f1", "precision", "recall")
 REFRESHES = ("replace", "merge", "keep")
 UNITS = 5  # inference units of one model: a quota of the service
+STRATEGIES = ("blue-green", "in-place")
+SMOKE_IMAGES = 100  # which is some seconds of a model on one inference unit
 
 
 class _Rule(NamedTuple):
@@ -45,9 +47,19 @@ _GATE = {
     "minimumTestImages": _whole(0),
     "maxRegression": _SHARE,
 }
-_MODEL = {"minUnits": _whole(1, UNITS), "maxUnits": _whole(1, UNITS)}
-_REFRESH = {"training": _one_of(*REFRESHES), "testing": _one_of(*REFRESHES)}
 _FLAG = _Rule("true or false", lambda value: isinstance(value, bool))
+_MODEL = {
+    "minUnits": _whole(1, UNITS),
+    "maxUnits": _whole(1, UNITS),
+    "strategy": _one_of(*STRATEGIES),
+    "keepRunning": _FLAG,
+    "smokeImages": _whole(0, SMOKE_IMAGES),
+}
+_REFRESH = {"training": _one_of(*REFRESHES), "testing": _one_of(*REFRESHES)}
+_NAME = _Rule(
+    'the name of a version, or "previous"',
+    lambda value: isinstance(value, str) and VERSION_NAME.fullmatch(value) is not None,
+)
 _KEYS = {
     "project": None,
     "training": None,
@@ -55,6 +67,7 @@ _KEYS = {
     "refresh": None,
     "gate": None,
     "model": None,
+    "switchTo": _NAME,
     "minNewImages": _whole(0),
     "keepVersions": _whole(1),
     "dryRun": _FLAG,
@@ -65,15 +78,16 @@ _KEYS = {
 def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any]:
     """The run that `given` (the execution's input) asks for, complete.
 
-    Gives {"project", "training": {"source", "refresh"}, "testing": same, "gate", "model", "minNewImages",
-    "keepVersions", "dryRun", "force"}; InvalidInput names the key, the value and what is accepted.
+    Gives {"project", "training": {"source", "refresh"}, "testing": same, "gate", "model", "switchTo",
+    "minNewImages", "keepVersions", "dryRun", "force"}; InvalidInput names the key, the value and what is accepted.
+    A run that switches to a version that exists has null sources.
     """
     if not isinstance(given, dict):
         raise InvalidInput(f"The input is {quoted(given)}; accepted is a JSON object, {{}} for all defaults.")
     _known("", given, _KEYS)
     project = _project(given.get("project", settings.project), settings.project)
     refresh = _section("refresh", given, {"training": "replace", "testing": "keep"}, _REFRESH)
-    model = _section("model", given, {"minUnits": defaults.min_units, "maxUnits": defaults.max_units}, _MODEL)
+    model = _section("model", given, defaults.model, _MODEL)
     if model["maxUnits"] < model["minUnits"]:
         raise InvalidInput(
             f"model.maxUnits is {model['maxUnits']}; accepted is at least model.minUnits, {model['minUnits']}."
@@ -87,7 +101,10 @@ def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any
     plain |= {key: given[key] for key in plain if key in given}
     for key, value in plain.items():
         _hold(key, value, _KEYS[key])
-    parts = {}
+    parts: dict[str, Any] = {"training": None, "testing": None}
+    switch_to = _switch_to(given, model)
+    if switch_to is not None:
+        return {"project": project, **parts, "gate": defaults.gate, "model": model, "switchTo": switch_to, **plain}
     for key, parameter, text in (
         ("training", "TrainingSource", defaults.training_source),
         ("testing", "TestingSource", defaults.testing_source),
@@ -103,8 +120,34 @@ def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any
         **parts,
         "gate": _section("gate", given, defaults.gate, _GATE),
         "model": model,
+        "switchTo": None,
         **plain,
     }
+
+
+def _switch_to(given: Mapping[str, Any], model: Mapping[str, Any]) -> str | None:
+    """The version that a run switches to; it trains nothing, so that what says how to train is refused."""
+    if "switchTo" not in given:
+        return None
+    _hold("switchTo", given["switchTo"], _KEYS["switchTo"])
+    accepted = ("project", "switchTo", "model")
+    other = [key for key in given if key not in accepted]
+    if other:
+        raise InvalidInput(
+            f"{other[0]} stands beside switchTo, which trains nothing; accepted beside it are project and model."
+        )
+    if not model["keepRunning"]:
+        raise InvalidInput(
+            "model.keepRunning is false beside switchTo; accepted is true, as it makes a version live."
+        )
+    return str(given["switchTo"])
+
+
+def keeps_running(given: Any, default: bool) -> bool:
+    """Whether an input meant the model to go on running, for cleaning up after it."""
+    model = given.get("model") if isinstance(given, dict) else None
+    named = model.get("keepRunning") if isinstance(model, dict) else None
+    return named if isinstance(named, bool) else default
 
 
 def project_of(given: Any, default: str) -> str:

@@ -33,14 +33,42 @@ def take(table: "Table", project: str, execution: str, since: str, runs: Callabl
     )
 
 
+def owe(table: "Table", project: str, execution: str, arn: str) -> bool:
+    """Write beside the lock that `execution` is about to stop the live version `arn`, and must see it run again.
+
+    It holds until another version is live or the lock is let go; False where the lock is not this execution's.
+    """
+    return _if_mine(
+        lambda: table.update_item(
+            Key={"project": project, "item": ITEM},
+            UpdateExpression="SET owes = :arn",
+            ConditionExpression="execution = :me",
+            ExpressionAttributeValues={":me": execution, ":arn": arn},
+        )
+    )
+
+
+def owed(table: "Table", project: str, execution: str, live: str | None) -> str | None:
+    """`live` where a holder of this execution's lock has written that it stopped that version, else None."""
+    held = table.get_item(Key={"project": project, "item": ITEM}, ConsistentRead=True).get("Item", {})
+    mine = held.get("execution") == execution and held.get("owes") == live
+    return live if mine else None
+
+
 def release(table: "Table", project: str, execution: str) -> bool:
     """Let go of the lock if this execution holds it, and say whether it did."""
-    try:
-        table.delete_item(
+    return _if_mine(
+        lambda: table.delete_item(
             Key={"project": project, "item": ITEM},
             ConditionExpression="execution = :me",
             ExpressionAttributeValues={":me": execution},
         )
+    )
+
+
+def _if_mine(write: Callable[[], Any]) -> bool:
+    try:
+        write()
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise

@@ -74,6 +74,11 @@ class Measurements:
                 pass  # the summary alone still tells what the gate must know
         return Measured(arn, parse_version_arn(arn).version, evaluation, known, images or None)
 
+    def thresholds(self, summary: dict[str, Any]) -> dict[str, float]:
+        """Each label's threshold by the evaluation summary; errors as S3 and the form of the file raise them."""
+        told = json.loads(self._body(summary).read())
+        return {one.label: one.threshold for one in read_summary(told).labels}
+
     def images(self, snapshot: dict[str, Any]) -> Iterator[JudgedImage]:
         """The test images of an evaluation manifest, in order; from a copy, since S3 waits for no slow reader."""
         with tempfile.TemporaryFile() as file:

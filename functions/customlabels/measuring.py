@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from customlabels.locations import parse_uri
-from customlabels.outcomes import Guess, OtherKind, count
+from customlabels.outcomes import Guess, OtherKind, Outcome, count
 from customlabels.snapshots import JudgedImage
 
 if TYPE_CHECKING:
@@ -85,11 +85,7 @@ def ask(rekognition: "RekognitionClient", arn: str, image: JudgedImage) -> Row:
     """
     row: dict[str, Any] = {"source-ref": image.reference, "key": image.key.hex()}
     try:
-        place = parse_uri(image.reference)
-        found = rekognition.detect_custom_labels(
-            ProjectVersionArn=arn, Image={"S3Object": {"Bucket": place.bucket, "Name": place.key}}
-        )
-        counts = count(image.truth, [_guess(one, image.sides) for one in found["CustomLabels"]])
+        counts = answer(rekognition, arn, image)
     except OtherKind as error:
         raise GivenUp(f"the live version is of another kind: {error}") from error
     except ClientError as error:
@@ -102,6 +98,18 @@ def ask(rekognition: "RekognitionClient", arn: str, image: JudgedImage) -> Row:
     except (BotoCoreError, ValueError) as error:
         return Row(json.dumps({**row, "error": type(error).__name__}), failed=True)
     return Row(json.dumps({**row, "counts": counts}), failed=False)
+
+
+def answer(rekognition: "RekognitionClient", arn: str, image: JudgedImage) -> Outcome:
+    """What the model makes of one image, each label judged by its own threshold; errors as boto3 raises them.
+
+    OtherKind for a model of the other kind, ValueError for an image of which the evaluation does not tell enough.
+    """
+    place = parse_uri(image.reference)
+    found = rekognition.detect_custom_labels(
+        ProjectVersionArn=arn, Image={"S3Object": {"Bucket": place.bucket, "Name": place.key}}
+    )
+    return count(image.truth, [_guess(one, image.sides) for one in found["CustomLabels"]])
 
 
 def ask_slice(

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from botocore.exceptions import ClientError
+
 from customlabels.names import parse_version_arn, tag_value
 
 if TYPE_CHECKING:
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from mypy_boto3_rekognition.type_defs import ProjectDescriptionTypeDef, ProjectVersionDescriptionTypeDef
 
 RUNNING = ("STARTING", "RUNNING", "STOPPING")  # the statuses of a version that uses, or bills for, capacity
+STARTABLE = ("TRAINING_COMPLETED", "COPYING_COMPLETED", "STOPPED", "FAILED")
+# It is being started or stopped by somebody else; no slot is free; it is gone.
+REFUSED_STARTS = ("ResourceInUseException", "LimitExceededException", "ResourceNotFoundException")
 CLOCK_SKEW = 60  # seconds by which the clocks of two services may differ
 EXECUTION_TAG = "execution"  # its value is the ARN of the execution that answers for the resource
 SINCE_TAG = "since"  # and when that began: a name may be used for another execution once the first is forgotten
@@ -36,6 +41,35 @@ def find_version(
     """The version of that name, or None; never the newest one that happens to be first."""
     found = rekognition.describe_project_versions(ProjectArn=project_arn, VersionNames=[name])
     return next(iter(found["ProjectVersionDescriptions"]), None)
+
+
+def start_again(rekognition: "RekognitionClient", version: "ProjectVersionDescriptionTypeDef") -> bool:
+    """Ask for the start of a version with the units that it ran with last; False where the service refuses."""
+    units = {"MinInferenceUnits": version.get("MinInferenceUnits", 1)}
+    if "MaxInferenceUnits" in version:
+        units["MaxInferenceUnits"] = version["MaxInferenceUnits"]
+    try:
+        rekognition.start_project_version(ProjectVersionArn=version["ProjectVersionArn"], **units)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in REFUSED_STARTS:
+            raise
+        return False
+    return True
+
+
+def stop(rekognition: "RekognitionClient", arn: str, status: str) -> bool:
+    """Ask for the stop of a version, and say whether it was accepted.
+
+    How the service refuses it to a version in STARTING is not known: any refusal is taken then.
+    """
+    try:
+        rekognition.stop_project_version(ProjectVersionArn=arn)
+    except ClientError as error:
+        gone = error.response["Error"]["Code"] in ("ResourceInUseException", "ResourceNotFoundException")
+        if status == "RUNNING" and not gone:
+            raise
+        return False
+    return True
 
 
 def made_by(rekognition: "RekognitionClient", arn: str, execution: str, since: str) -> bool:

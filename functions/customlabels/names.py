@@ -5,6 +5,7 @@ import re
 from typing import NamedTuple
 
 PROJECT_NAME = re.compile(r"[a-zA-Z0-9_.\-]{1,255}")  # CreateProject.ProjectName in the service model
+VERSION_NAME = re.compile(r"[a-zA-Z0-9_.\-]{1,255}")  # CreateProjectVersion.VersionName in the service model
 _REFUSED = re.compile(r"[^a-zA-Z0-9_.\-]")  # what CreateProjectVersion.VersionName refuses
 _VERSION_ARN = re.compile(r"arn:[a-z\d-]+:rekognition:[a-z\d-]+:\d{12}:project/([^/]+)/version/([^/]+)/\d+")
 DATASET_ARN = re.compile(

@@ -31,12 +31,19 @@ def count_versions(rekognition: "RekognitionClient", family: str) -> Versions:
 
 
 def check_quotas(
-    versions: Versions, project: str, quotas: Quotas, keep: int, protected: Collection[str], *, reuse: str | None
+    versions: Versions,
+    project: str,
+    quotas: Quotas,
+    keep: int,
+    protected: Collection[str],
+    *,
+    reuse: str | None,
+    freed: str | None = None,
 ) -> None:
     """QuotaExceeded, with what would avoid it, where a run of `project` cannot get to its end.
 
     It will prune the project to `keep` versions with its own, `protected` ones (ARNs) aside; one that goes on with
-    the version `reuse` trains none.
+    the version `reuse` trains none; one that switches in place stops the version `freed` first.
     """
     training = _with_status(versions, ("TRAINING_IN_PROGRESS",))
     if len(training) >= quotas.trainings and reuse is None:
@@ -51,11 +58,13 @@ def check_quotas(
             f"Project {project} has {kept} versions besides those that this run would delete, and the quota is "
             f"{quotas.versions}: lower keepVersions, or have it raised and set VersionQuota."
         )
-    running = _with_status(versions, RUNNING)
+    others = {name: {arn: status for arn, status in of.items() if arn != freed} for name, of in versions.items()}
+    running = _with_status(others, RUNNING)
     if len(running) >= quotas.running_models:
+        beside = "" if freed else " beside the live one"
         raise QuotaExceeded(
             f"{len(running)} models are running ({_some(running)}) and the account's quota is "
-            f"{quotas.running_models}, which leaves none for the new one beside the live one: stop one with "
+            f"{quotas.running_models}, which leaves none for the new one{beside}: stop one with "
             f"`python -m cli stop`, or have it raised and set RunningModelQuota."
         )
 

@@ -15,6 +15,8 @@ class Settings:
     dataset_limit: int  # seconds until a dataset operation is given up
     training_limit: int  # seconds until a training is given up
     model_start_limit: int  # seconds until a model that is STARTING or STOPPING is given up
+    service: str  # name in logs and metrics
+    namespace: str  # of metrics
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -26,6 +28,8 @@ class Settings:
             dataset_limit=int(float(environment["DATASET_HOURS"]) * 3600),
             training_limit=int(float(environment["TRAINING_HOURS"]) * 3600),
             model_start_limit=int(float(environment["MODEL_START_MINUTES"]) * 60),
+            service=environment["POWERTOOLS_SERVICE_NAME"],
+            namespace=environment["POWERTOOLS_METRICS_NAMESPACE"],
         )
 
 
@@ -36,8 +40,7 @@ class Defaults:
     training_source: str
     testing_source: str
     gate: dict[str, str | float | int]
-    min_units: int
-    max_units: int
+    model: dict[str, str | int | bool]
     min_new_images: int
     keep_versions: int
 
@@ -54,8 +57,13 @@ class Defaults:
                 "minimumTestImages": int(float(environment["GATE_MINIMUM_TEST_IMAGES"])),
                 "maxRegression": float(environment["GATE_MAX_REGRESSION"]),
             },
-            min_units=int(environment["MIN_UNITS"]),
-            max_units=int(environment["MAX_UNITS"]),
+            model={
+                "minUnits": int(environment["MIN_UNITS"]),
+                "maxUnits": int(environment["MAX_UNITS"]),
+                "strategy": environment["SWITCH_STRATEGY"],
+                "keepRunning": environment["KEEP_RUNNING"] == "true",
+                "smokeImages": int(float(environment["SMOKE_IMAGES"])),
+            },
             min_new_images=int(float(environment["MIN_NEW_IMAGES"])),
             keep_versions=int(float(environment["KEEP_VERSIONS"])),
         )

@@ -1,15 +1,14 @@
 import pytest
 from customlabels.errors import InvalidInput
-from customlabels.inputs import project_of, resolve
+from customlabels.inputs import keeps_running, project_of, resolve
 from customlabels.settings import Defaults, Settings
 
-SETTINGS = Settings("parts", "data", "state", 10800, 108000, 3600)
+SETTINGS = Settings("parts", "data", "state", 10800, 108000, 3600, "parts", "CustomLabels")
 DEFAULTS = Defaults(
     "images/{project}/train/",
     "auto",
     {"metric": "f1", "minimum": 0.85, "perLabelMinimum": 0.0, "minimumTestImages": 1, "maxRegression": 0.02},
-    1,
-    1,
+    {"minUnits": 1, "maxUnits": 1, "strategy": "blue-green", "keepRunning": True, "smokeImages": 5},
     0,
     10,
 )
@@ -30,7 +29,8 @@ def test_an_empty_input_means_every_default():
             "minimumTestImages": 1,
             "maxRegression": 0.02,
         },
-        "model": {"minUnits": 1, "maxUnits": 1},
+        "model": {"minUnits": 1, "maxUnits": 1, "strategy": "blue-green", "keepRunning": True, "smokeImages": 5},
+        "switchTo": None,
         "minNewImages": 0,
         "keepVersions": 10,
         "dryRun": False,
@@ -62,7 +62,30 @@ def test_what_the_input_names_holds():
         "refresh": "replace",
     }
     assert run["gate"] == {**DEFAULTS.gate, "metric": "recall", "minimum": 1}
-    assert run["model"] == {"minUnits": 2, "maxUnits": 5}
+    assert run["model"] == {**DEFAULTS.model, "minUnits": 2, "maxUnits": 5}
+
+
+@pytest.mark.parametrize("wanted", ["previous", "run-2026-11-22"])
+def test_a_switch_asks_for_no_sources(wanted):
+    run = resolve({"switchTo": wanted, "model": {"strategy": "in-place"}}, SETTINGS, DEFAULTS)
+    assert (run["switchTo"], run["training"], run["testing"]) == (wanted, None, None)
+    assert run["model"]["strategy"] == "in-place"
+    assert run["gate"] == DEFAULTS.gate
+
+
+@pytest.mark.parametrize(
+    ("given", "default", "keeps"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"model": {"keepRunning": False}}, True, False),
+        ({"model": {"keepRunning": "no"}}, True, True),
+        ({"model": 7}, True, True),
+        ([], False, False),
+    ],
+)
+def test_an_input_that_was_never_checked_tells_whether_the_model_runs_on(given, default, keeps):
+    assert keeps_running(given, default) is keeps
 
 
 @pytest.mark.parametrize(
@@ -96,6 +119,14 @@ def test_what_the_input_names_holds():
         ({"model": {"minUnits": 0}}, "model.minUnits is 0; accepted is a whole number from 1 to 5"),
         ({"model": {"minUnits": 2}}, "model.maxUnits is 1; accepted is at least model.minUnits, 2"),
         ({"model": {"maxUnits": 1.5}}, "model.maxUnits is 1.5"),
+        ({"model": {"strategy": "green"}}, "model.strategy is 'green'; accepted is one of blue-green, in-place"),
+        ({"model": {"keepRunning": 1}}, "model.keepRunning is 1; accepted is true or false"),
+        ({"model": {"smokeImages": 101}}, "model.smokeImages is 101; accepted is a whole number from 0 to 100"),
+        ({"switchTo": None}, 'switchTo is None; accepted is the name of a version, or "previous"'),
+        ({"switchTo": "a b"}, "switchTo is 'a b'; accepted is the name of a version"),
+        ({"switchTo": "previous", "force": True}, "force stands beside switchTo"),
+        ({"switchTo": "previous", "training": {}}, "accepted beside it are project and model"),
+        ({"switchTo": "previous", "model": {"keepRunning": False}}, "model.keepRunning is false beside switchTo"),
         ({"dryRun": "yes"}, "dryRun is 'yes'; accepted is true or false"),
         ({"training": {"coco": 7}}, "training.coco is 7; accepted is s3://bucket/key"),
         ({"training": {"csv": {"file": "s3://b/x.csv", "image": "s"}}}, "training.csv is {'file'"),
@@ -109,7 +140,7 @@ def test_a_bad_value_is_named_with_what_is_accepted(given, said):
 
 
 def test_a_bad_default_names_its_parameter():
-    bad = Defaults("s3://No_Bucket/x", "auto", DEFAULTS.gate, 1, 1, 0, 10)
+    bad = Defaults("s3://No_Bucket/x", "auto", DEFAULTS.gate, DEFAULTS.model, 0, 10)
     with pytest.raises(InvalidInput, match="the parameter TrainingSource is 's3://No_Bucket/x'"):
         resolve({}, SETTINGS, bad)
 
