@@ -142,6 +142,8 @@ def deployed(settings: Settings, **variables: str) -> Iterator[Stack]:
 
         def received(url: str) -> list[dict[str, Any]]:
             found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+            for message in found:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             return [json.loads(message["Body"]) for message in found]
 
         def messages() -> list[dict[str, Any]]:

@@ -249,3 +249,14 @@ def test_a_switch_to_a_deleted_previous_model_is_an_invalid_input(stack, images)
     result = stack.run({"switchTo": "previous"})
     assert result.error == "InvalidInput"
     assert "was deleted; the newest versions: second." in result.cause
+
+
+def test_a_model_that_never_starts_is_given_up_and_stopped():
+    with deployed(replace(TIMES, start_seconds=7200), MODEL_START_MINUTES="10") as stack:
+        train, test = stack.put("train", range(8)), stack.put("test", range(100, 103))
+        given = {"training": {"folder": train}, "testing": {"folder": test}, "gate": {"minimum": 0.6}}
+        result = stack.run(given, name="slow")
+        assert (result.status, result.error) == ("FAILED", "StartFailed"), result.cause
+        assert "Version slow was still STARTING after" in result.cause
+        assert stack.running() == []
+        assert stack.live is None
