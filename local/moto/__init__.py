@@ -32,6 +32,7 @@ from local.moto.states import (
     judge_as_aws,
     mend_tasks,
     name_executions,
+    parse_once,
     scale_waits,
     stop_executions,
 )
@@ -161,6 +162,7 @@ def _open(
     undo.callback(stop_executions)
     add_service(undo, service)
     add_admin(server._server, service)
+    parse_once(undo)
     mend_tasks(undo)
     judge_as_aws(undo)
     scale_waits(undo, clock, wait_scale)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 10.0  # for the threads of executions that a test left running
 INDEFINITE = re.compile(r"[*?:]|\.\.|,")  # a path with one of these can lead to several values
+_trees: dict[str, Any] = {}  # by definition; a process has but a few
 TASK = "stepfunctions.parser.asl.component.state.exec.state_task.service"
 
 
@@ -35,6 +36,22 @@ def stop_executions() -> None:
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     threads.clear()
+
+
+def parse_once(undo: ExitStack) -> None:
+    """Keep the syntax tree of each definition: a long one takes a second, at its creation and at each start."""
+    parsing = module("stepfunctions.parser.asl.parse.asl_parser")
+    parse = parsing.AmazonStateLanguageParser.parse
+
+    def again(definition: str) -> Any:
+        tree = _trees.get(definition)
+        if tree is None:
+            program, tree = parse(definition)
+            _trees[definition] = tree
+            return program, tree
+        return parsing.Preprocessor().visit(tree), tree  # the components hold state: each execution has its own
+
+    undo.enter_context(patch.object(parsing.AmazonStateLanguageParser, "parse", staticmethod(again)))
 
 
 def mend_tasks(undo: ExitStack) -> None:

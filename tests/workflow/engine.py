@@ -21,7 +21,7 @@ from local.moto import Cloud
 DEFINITIONS = Path(__file__).resolve().parents[2] / "statemachine"
 SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
 RUN_SECONDS = 60.0
-LOOK_SECONDS = 0.01
+LOOK_SECONDS = 0.05  # each look is a request that this process answers itself
 
 
 @dataclass(frozen=True)
