@@ -15,7 +15,7 @@ from customlabels.names import parse_version_arn
 from customlabels.quotas import count_versions
 from customlabels.settings import Settings, Topic, Units
 from customlabels.stops import Stop, tell, try_to_stop
-from customlabels.watching import begin_rest, end_rest, owed, read_holders, read_notes
+from customlabels.watching import Rest, begin_rest, end_rest, owed, read_holders, read_notes, read_rest
 
 settings, units, topic = Settings.read(), Units.read(), Topic.read()
 rekognition = boto3.client("rekognition", config=PATIENT)
@@ -54,8 +54,11 @@ def now() -> datetime:
 
 def _stop(project: str, live: str, status: str) -> bool:
     """Let the project rest, and stop its live version if it is free; WatchModels stops it once it is."""
-    at, runs = now(), status in ("STARTING", "RUNNING")
-    begin_rest(table, project, at, [] if runs else [live])
+    at, before = now(), read_rest(table, project)
+    runs = status in ("STARTING", "RUNNING")
+    last = _described_units(live) if runs else before.units if before else {}
+    rest = Rest(at, [] if runs else [live], last)
+    begin_rest(table, project, rest)
     free = status == "RUNNING" and not read_holders(table, project, at, partial(is_running, steps)).hold(live)
     seen = read_notes(table, project).seen.get(live)
     since = seen.running.isoformat() if seen else None
@@ -63,7 +66,7 @@ def _stop(project: str, live: str, status: str) -> bool:
     if ended is None:
         return False
     if ended.error is None:
-        begin_rest(table, project, at, [live])
+        begin_rest(table, project, rest._replace(stopped=[live]))
     logger.info("stopped" if ended.error is None else "not stopped", extra={"arn": live})
     tell(ended, topic.arn, messages, events, metrics)
     return ended.error is None
@@ -71,19 +74,19 @@ def _stop(project: str, live: str, status: str) -> bool:
 
 def _start(project: str, live: str, status: str) -> bool:
     """End the rest, and start the live version unless it runs, or a run starts it itself."""
-    end_rest(table, project)
-    if status in ("STARTING", "RUNNING") or owed(table, project) == live:
-        return False
-    rekognition.start_project_version(ProjectVersionArn=live, **_units(live))
-    logger.info("started", extra={"arn": live})
-    return True
+    starts = status not in ("STARTING", "RUNNING") and owed(table, project) != live
+    if starts:
+        rest = read_rest(table, project)
+        given = (rest.units if rest else {}) or _described_units(live) or units.given
+        rekognition.start_project_version(ProjectVersionArn=live, **given)
+        logger.info("started", extra={"arn": live, **given})
+    end_rest(table, project)  # last, since a second try needs its units
+    return starts
 
 
-def _units(live: str) -> dict[str, int]:
-    """The units that the version last ran on, or those of the deployment where Rekognition does not say."""
+def _described_units(live: str) -> dict[str, int]:
+    """The units of a version as StartProjectVersion takes them; empty where Rekognition does not say."""
     name = parse_version_arn(live)
     project = find_project(rekognition, name.project)
-    last: Any = (find_version(rekognition, project["ProjectArn"], name.version) if project else None) or {}
-    if "MinInferenceUnits" not in last:
-        return {"MinInferenceUnits": units.least, "MaxInferenceUnits": units.most}
-    return {key: last[key] for key in ("MinInferenceUnits", "MaxInferenceUnits") if key in last}
+    found: Any = (find_version(rekognition, project["ProjectArn"], name.version) if project else None) or {}
+    return {key: found[key] for key in ("MinInferenceUnits", "MaxInferenceUnits") if key in found}

@@ -137,6 +137,11 @@ class Units:
     least: int
     most: int
 
+    @property
+    def given(self) -> dict[str, int]:
+        """As StartProjectVersion takes them."""
+        return {"MinInferenceUnits": self.least, "MaxInferenceUnits": self.most}
+
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Units":
         """Read the variables that `template.yaml` sets for KeepOfficeHours; KeyError names a missing one."""

@@ -1,10 +1,11 @@
 """What is kept of running models between two looks, and what a look reads: who holds them, whether they rest.
 
 Items of the state table: `guard`, written by WatchModels only, holds `seen` ({ARN: {"running", "orphan"}}) and the
-last `stops`; `rest` stands from the end of the office hours to their beginning, and names what was `stopped` then.
+last `stops`; `rest` stands from the end of the office hours to their beginning, names what was `stopped` then, and
+the `units` on which the live model ran.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -39,10 +40,11 @@ class Holders(NamedTuple):
 
 
 class Rest(NamedTuple):
-    """The item `rest`: since when the office is closed, and the versions that were stopped then."""
+    """The item `rest`: since when the office is closed, and which versions (ARNs) have not run since then."""
 
     since: datetime
-    stopped: frozenset[str]
+    stopped: list[str]
+    units: dict[str, int]  # as StartProjectVersion takes them; empty where nobody knows
 
     def of(self, arn: str) -> datetime | None:
         """Since when the version should rest; None for one that was stopped, and runs since somebody woke it."""
@@ -79,12 +81,16 @@ def read_holders(table: "Table", project: str, now: datetime, runs: Callable[[st
 def read_rest(table: "Table", project: str) -> Rest | None:
     """Since when the project rests, or None in office hours."""
     item = _read(table, project, REST)
-    return Rest(datetime.fromisoformat(item["since"]), frozenset(item["stopped"])) if item else None
+    if not item:
+        return None
+    units = {key: int(value) for key, value in item["units"].items()}
+    return Rest(datetime.fromisoformat(item["since"]), item["stopped"], units)
 
 
-def begin_rest(table: "Table", project: str, now: datetime, stopped: Sequence[str]) -> None:
-    """Let the project rest from now on; `stopped` are versions (ARNs) that do not run any more."""
-    table.put_item(Item={"project": project, "item": REST, "since": now.isoformat(), "stopped": list(stopped)})
+def begin_rest(table: "Table", project: str, rest: Rest) -> None:
+    """Let the project rest."""
+    item = {**rest._asdict(), "since": rest.since.isoformat()}
+    table.put_item(Item={"project": project, "item": REST, **item})
 
 
 def end_rest(table: "Table", project: str) -> None:
