@@ -5,7 +5,8 @@ from functools import partial
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
 from botocore.exceptions import BotoCoreError, ClientError
 from customlabels.clients import PATIENT
 from customlabels.errors import Unexpected
@@ -22,7 +23,7 @@ rekognition = boto3.client("rekognition", config=PATIENT)
 messages, events = boto3.client("sns", config=PATIENT), boto3.client("events", config=PATIENT)
 steps = boto3.client("stepfunctions", config=PATIENT)
 table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
-logger, metrics = Logger(), Metrics()
+logger, metrics = Logger(), EphemeralMetrics()  # with dimensions of its own
 
 
 def handler(event: dict[str, str], context: object) -> dict[str, list[str]]:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 import boto3
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
 from botocore.exceptions import BotoCoreError, ClientError
 from customlabels.clients import PATIENT
 from customlabels.executions import is_running
@@ -21,7 +22,7 @@ cloudwatch = boto3.client("cloudwatch", config=PATIENT)
 messages, events = boto3.client("sns", config=PATIENT), boto3.client("events", config=PATIENT)
 steps = boto3.client("stepfunctions", config=PATIENT)
 table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
-logger, metrics = Logger(), Metrics()
+logger, metrics = Logger(), EphemeralMetrics()  # with dimensions of its own
 
 
 def handler(event: object, context: object) -> dict[str, list[str]]:
