@@ -249,7 +249,8 @@ def _overrides(parameters: Mapping[str, str]) -> list[str]:
     processor = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
     runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
     fitting = {"Runtime": runtime, "Architecture": processor, **parameters}
-    return [f"{name}={value}" for name, value in fitting.items()]
+    # Unquoted, sam takes a value up to its first space.
+    return [f'{name}="{value}"' for name, value in fitting.items()]
 
 
 @contextmanager

@@ -155,7 +155,8 @@ def deployed(settings: Settings, **variables: str) -> Iterator[Stack]:
         events.put_targets(Rule="ended", Targets=[{"Id": "queue", "Arn": events_arn["QueueArn"]}])
 
         for name, module in _functions().items():
-            given = environment(TEMPLATE, name, {"DataBucket": BUCKET, "StateTable": TABLE})
+            resources = {"DataBucket": BUCKET, "StateTable": TABLE, "OutcomeTopic": topic}
+            given = environment(TEMPLATE, name, resources)
             modules[name] = start(module, {**given, **variables})
         arns = {f"{name}Arn": arn for name, arn in cloud.functions.items()}
         values = {**arns, "TopicArn": topic, "Partition": "aws"}

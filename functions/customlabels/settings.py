@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 
 @dataclass(frozen=True)
@@ -117,3 +118,51 @@ class Checking:
             training_price=float(environment["TRAINING_PRICE"]),
             inference_price=float(environment["INFERENCE_PRICE"]),
         )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a model may run; a limit of no length is none, but for `orphan`."""
+
+    idle: timedelta  # of a live model, without a request
+    running: timedelta  # of a live model
+    orphan: timedelta  # of a model that is not live and that nobody holds
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> "Limits":
+        """Read the variables that `template.yaml` sets for WatchModels; KeyError names a missing one."""
+        return cls(
+            idle=timedelta(minutes=float(environment["IDLE_MINUTES"])),
+            running=timedelta(hours=float(environment["MAX_RUNNING_HOURS"])),
+            orphan=timedelta(minutes=float(environment["ORPHAN_MINUTES"])),
+        )
+
+
+@dataclass(frozen=True)
+class Units:
+    """Inference units of a model of which Rekognition does not say on how many it ran last."""
+
+    least: int
+    most: int
+
+    @property
+    def given(self) -> dict[str, int]:
+        """As StartProjectVersion takes them."""
+        return {"MinInferenceUnits": self.least, "MaxInferenceUnits": self.most}
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> "Units":
+        """Read the variables that `template.yaml` sets for KeepOfficeHours; KeyError names a missing one."""
+        return cls(least=int(environment["MIN_UNITS"]), most=int(environment["MAX_UNITS"]))
+
+
+@dataclass(frozen=True)
+class Topic:
+    """Where people are told."""
+
+    arn: str
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> "Topic":
+        """Read the variable that `template.yaml` sets for who stops models; KeyError names a missing one."""
+        return cls(arn=environment["OUTCOME_TOPIC"])

@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+REQUESTS = "Requests"
 UNITS = {"Latency": "Milliseconds"}  # everything else is a count
 
 
@@ -20,14 +21,18 @@ def log(service: str, level: str, message: str, **fields: Any) -> None:
 
 
 def count(namespace: str, dimensions: dict[str, str], version: str | None, values: dict[str, float]) -> None:
-    """Metrics by `dimensions`, and by these and the model version where one answered."""
+    """Metrics by `dimensions`, and by these and the model version where one answered.
+
+    Requests are counted by the project alone, too: who stops idle models knows no name of an inference stack.
+    """
     sets = [list(dimensions)]
     if version is not None:
         sets.append([*dimensions, "version"])
         dimensions = {**dimensions, "version": version}
     metrics = [{"Name": name, "Unit": UNITS.get(name, "Count")} for name in values]
     told = {"Namespace": namespace, "Dimensions": sets, "Metrics": metrics}
-    about = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [told]}
+    asked = {"Namespace": namespace, "Dimensions": [["project"]], "Metrics": [{"Name": REQUESTS, "Unit": "Count"}]}
+    about = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [told, asked]}
     _write({"_aws": about, **dimensions, **values})
 
 

@@ -16,6 +16,7 @@ from local.ministack.gateway import (
     import_integrations,
     read_encoded_settings,
 )
+from local.ministack.metrics import take_metrics
 from local.ministack.paths import follow_paths, wait_as_told
 from local.ministack.payloads import limit_history, limit_payloads
 from local.ministack.private import check
@@ -42,6 +43,7 @@ def plug(create: "Callable[[], Service]", limits: Limits) -> Rekognition:
     limit_history(limits.history_events)
     limit_invocations(limits)
     limit_packages(limits)
+    take_metrics()
     import_gateway_responses()
     import_integrations()
     read_encoded_settings()

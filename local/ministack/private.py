@@ -28,9 +28,11 @@ NAMES = {
         "_resources",
     ),
     "services.cloudformation.provisioners": ("_RESOURCE_HANDLERS",),
+    "services.cloudwatch": ("_evaluate_all_alarms", "_store_datum"),
     "services.lambda_svc": (
         "_UNZIPPED_LIMIT_BYTES",
         "_create_function",
+        "_emit_lambda_logs",
         "_execute_function",
         "_execute_function_warm",
         "_fetch_code_from_s3",

@@ -11,6 +11,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ import pytest
 
 from local import cloud, moto
 from local.ministack import private
+from local.ministack.metrics import Datum, embedded
 from local.ministack.rekognition import sdk_error
 
 ROLE = "arn:aws:iam::000000000000:role/test"
 REKOGNITION = "arn:aws:states:::aws-sdk:rekognition:"
 CODE = """
-import time
+import json, time
 class TrainingFailed(Exception):
     pass
 def refuse(event, context):
@@ -32,6 +34,11 @@ def refuse(event, context):
 def sleep(event, context):
     time.sleep(event["sleep"])
     return {"slept": event["sleep"]}
+def measure(event, context):
+    told = {"Namespace": "Shop", "Dimensions": [["shop"], ["shop", "till"]], "Metrics": [{"Name": "Sales"}]}
+    about = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [told]}
+    print(json.dumps({"_aws": about, "shop": "corner", "till": "1", "Sales": event["sales"]}))
+    print("no metric")
 """
 
 
@@ -44,7 +51,7 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Up:
-    """A local cloud that is up, with two Lambda functions."""
+    """A local cloud that is up, with three Lambda functions."""
 
     place: cloud.Place
     pid: int
@@ -116,7 +123,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         with zipfile.ZipFile(code, "w") as archive:
             archive.writestr("handlers.py", CODE)
         opened.client("iam").create_role(RoleName="test", AssumeRolePolicyDocument="{}")
-        for name in ("refuse", "sleep"):
+        for name in ("refuse", "sleep", "measure"):
             created = opened.client("lambda").create_function(
                 FunctionName=name,
                 Role=ROLE,
@@ -289,6 +296,51 @@ def test_an_exception_of_a_function_has_its_name_and_a_cause_in_json(up: Up) -> 
     assert cause["errorMessage"] == "no images in images/"
     assert cause["errorType"] == "TrainingFailed"
     assert "handlers.py" in cause["stackTrace"][0]
+
+
+def test_metrics_that_a_function_logs_are_cloudwatchs_and_ring_its_alarms(up: Up) -> None:
+    metrics, alarm = up.client("cloudwatch"), {"Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
+    over = {"Threshold": 4.0, "ComparisonOperator": "GreaterThanOrEqualToThreshold"}
+    metrics.put_metric_alarm(AlarmName="many", Namespace="Shop", MetricName="Sales", **alarm, **over)
+    for sales in (3, [1, 2.5]):
+        up.client("lambda").invoke(FunctionName="measure", Payload=json.dumps({"sales": sales}))
+
+    def counted(**dimensions: str) -> float:
+        named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+        metric = {"Namespace": "Shop", "MetricName": "Sales", "Dimensions": named}
+        stat = {"Metric": metric, "Period": 60, "Stat": "Sum"}
+        now = datetime.now(UTC)
+        found = metrics.get_metric_data(
+            MetricDataQueries=[{"Id": "sales", "MetricStat": stat}],
+            StartTime=now - timedelta(minutes=2),
+            EndTime=now + timedelta(minutes=2),
+        )
+        return float(sum(found["MetricDataResults"][0]["Values"]))
+
+    until(lambda: counted(shop="corner") == 6.5)
+    assert counted(shop="corner", till="1") == 6.5
+    assert counted(shop="market") == counted(till="1") == 0
+    assert metrics.describe_alarms(AlarmNames=["many"])["MetricAlarms"][0]["StateValue"] == "ALARM"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"_aws": None},
+        {"_aws": {"CloudWatchMetrics": "none"}},
+        {"shop": None},
+        {"shop": 7},
+        {"Sales": "many"},
+        {"Sales": True},
+        {"Sales": []},
+    ],
+)
+def test_what_is_not_of_the_embedded_format_is_no_metric(change: dict[str, Any]) -> None:
+    told = {"Namespace": "Shop", "Dimensions": [["shop"]], "Metrics": [{"Name": "Sales", "Unit": "Count"}]}
+    line = {"_aws": {"Timestamp": 1000, "CloudWatchMetrics": [told]}, "shop": "corner", "Sales": 1}
+    assert list(embedded(json.dumps(line))) == [Datum("Shop", "Sales", {"shop": "corner"}, "Count", [1.0], 1.0)]
+    assert not list(embedded(json.dumps({**line, **change})))
+    assert not list(embedded('{"_aws": '))
 
 
 def test_a_refused_call_has_the_name_that_aws_gives_it(up: Up) -> None:

@@ -81,13 +81,24 @@ def test_answers_are_counted_by_project_and_by_model_version(stack, images, pred
     assert answered["LowConfidence"] in (0, 1)
     assert answered["Latency"] > 0
     assert (answered["project"], answered["version"]) == ("custom-labels", "first")
-    (told,) = answered["_aws"]["CloudWatchMetrics"]
+    told, asked = answered["_aws"]["CloudWatchMetrics"]
     assert told["Dimensions"] == [["service", "project"], ["service", "project", "version"]]
+    assert asked["Dimensions"] == [["project"]]
+    assert [metric["Name"] for metric in asked["Metrics"]] == ["Requests"]
     assert {metric["Name"] for metric in told["Metrics"]} <= answered.keys()
     ask(predict, {**EVENT, "body": "%"})
     refused = metrics(capsys)
     assert (refused["ClientErrors"], refused["ServerErrors"], refused["Throttles"]) == (1, 0, 0)
     assert "version" not in refused
+
+
+def test_a_request_that_finds_no_model_running_is_counted(stack, images, predict, capsys):
+    arn = stack.run(images).output["projectVersionArn"]
+    stack.rekognition.stop_project_version(ProjectVersionArn=arn)
+    assert ask(predict)[1]["code"] == "ModelNotRunning"
+    refused = metrics(capsys)
+    assert (refused["Requests"], refused["project"]) == (1, "custom-labels")
+    assert ["project"] in [one for told in refused["_aws"]["CloudWatchMetrics"] for one in told["Dimensions"]]
 
 
 def test_a_request_id_is_in_the_answer_and_in_the_log(predict, capsys):

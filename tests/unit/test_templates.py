@@ -5,17 +5,23 @@ import json
 import pytest
 from customlabels.clients import MODEL, STORE, TABLE
 from customlabels.refusals import CODES
+from customlabels.stops import FAILURES
 from customlabels.uploads import PREFIX
+from customlabels.watching import NAMESPACE
 
-from tests.templates import NAMES, ROOT, source, transformed
+from tests.templates import NAMES, ROOT, environment, source, transformed
 
-# Log delivery, X-Ray, DescribeProjects and CreateProject know no narrower resource.
+# Log delivery, X-Ray, DescribeProjects, CreateProject and GetMetricData know no narrower resource.
 WIDE = {
+    "cloudwatch:GetMetricData",
     "rekognition:DescribeProjects",
     "rekognition:CreateProject",
     "xray:PutTraceSegments",
     "xray:PutTelemetryRecords",
 }
+
+
+HOURS = ("KeepOfficeHoursOpen", "KeepOfficeHoursClose")
 
 
 def resources(name, kind):
@@ -118,11 +124,58 @@ def test_the_state_table_is_on_demand_and_recoverable():
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
-def test_the_schedule_is_off_unless_asked_for():
-    (schedule,) = resources("template.yaml", "AWS::Scheduler::Schedule").values()
-    assert schedule["State"] == {"Ref": "ScheduleState"}
-    assert source("template.yaml")["Parameters"]["ScheduleState"]["Default"] == "DISABLED"
-    assert "Name" not in schedule
+def test_no_schedule_but_the_watch_is_on_unless_asked_for():
+    schedules = resources("template.yaml", "AWS::Scheduler::Schedule")
+    states = {"TrainWeekly": "ScheduleState", **dict.fromkeys(HOURS, "OfficeHoursState")}
+    assert schedules.keys() == {"WatchModelsWatch", *states}
+    for name, state in states.items():
+        assert schedules[name]["State"] == {"Ref": state}
+        assert source("template.yaml")["Parameters"][state]["Default"] == "DISABLED"
+    assert schedules["WatchModelsWatch"].get("State", "ENABLED") == "ENABLED"
+    assert not any("Name" in of for of in schedules.values())
+    assert [json.loads(schedules[name]["Target"]["Input"])["do"] for name in HOURS] == ["start", "stop"]
+
+
+def test_stops_that_fail_ring_an_alarm():
+    (alarm,) = resources("template.yaml", "AWS::CloudWatch::Alarm").values()
+    assert (alarm["Statistic"], alarm["Threshold"], alarm["Period"]) == ("Sum", 1, 300)
+    assert (alarm["MetricName"], alarm["TreatMissingData"]) == (FAILURES, "notBreaching")
+    assert alarm["AlarmActions"] == [{"Ref": "OutcomeTopic"}]
+    for name in ("WatchModels", "KeepOfficeHours"):
+        given = environment("template.yaml", name, {"DataBucket": "", "StateTable": "", "OutcomeTopic": ""})
+        assert given["POWERTOOLS_METRICS_NAMESPACE"] == alarm["Namespace"] == NAMESPACE
+        service = source("template.yaml")["Globals"]["Function"]["Environment"]["Variables"]
+        assert alarm["Dimensions"] == [{"Name": "service", "Value": service["POWERTOOLS_SERVICE_NAME"]}]
+    serving = source("inference.yaml")["Globals"]["Function"]["Environment"]["Variables"]
+    assert serving["POWERTOOLS_METRICS_NAMESPACE"] == NAMESPACE
+
+
+def test_the_topic_takes_alarms_and_budgets_of_this_account_only():
+    (policy,) = resources("template.yaml", "AWS::SNS::TopicPolicy").values()
+    account, alarms, (condition, budgets, absent) = (
+        of.get("Fn::If", of) for of in policy["PolicyDocument"]["Statement"]
+    )
+    assert account["Principal"]["AWS"]["Fn::Sub"].endswith("::${AWS::AccountId}:root")
+    assert {"sns:Publish", "sns:Subscribe"} <= set(account["Action"])
+    assert (condition, absent) == ("Budget", {"Ref": "AWS::NoValue"})
+    for of, service in ((alarms, "cloudwatch"), (budgets, "budgets")):
+        assert of["Principal"] == {"Service": f"{service}.amazonaws.com"}
+        assert (of["Action"], of["Resource"]) == ("sns:Publish", {"Ref": "OutcomeTopic"})
+        assert of["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert "KmsMasterKeyId" not in source("template.yaml")["Resources"]["OutcomeTopic"].get("Properties", {})
+
+
+def test_a_budget_is_made_only_for_who_wants_one():
+    template = source("template.yaml")
+    (budget,) = [of for of in template["Resources"].values() if of["Type"] == "AWS::Budgets::Budget"]
+    assert template["Conditions"][budget["Condition"]] == {
+        "Fn::Not": [
+            {"Fn::Equals": [{"Ref": "MonthlyBudget"}, str(template["Parameters"]["MonthlyBudget"]["Default"])]}
+        ]
+    }
+    assert budget["DependsOn"] == "OutcomeTopicPolicy"
+    notices = [of["Notification"] for of in budget["Properties"]["NotificationsWithSubscribers"]]
+    assert [(of["NotificationType"], of["Threshold"]) for of in notices] == [("ACTUAL", 80), ("FORECASTED", 100)]
 
 
 def test_state_machines_are_logged_and_traced():
