@@ -48,6 +48,12 @@ def release(table: "Table", project: str, execution: str) -> bool:
     return True
 
 
+def owed(table: "Table", project: str) -> str | None:
+    """The version that a run has stopped to make room for another, and starts again if that one fails; or None."""
+    item = table.get_item(Key={"project": project, "item": ITEM}, ConsistentRead=True).get("Item", {})
+    return str(item["owes"]) if item.get("owes") else None
+
+
 def _put(table: "Table", project: str, execution: str, since: str, former: str | None) -> dict[str, Any] | None:
     """Write the lock where there is none, where it is this execution's, or `former`'s; else tell who holds it."""
     condition = "attribute_not_exists(#item) OR execution = :me"

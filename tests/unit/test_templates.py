@@ -32,9 +32,9 @@ def statements(name):
     for role, properties in roles.items():
         for policy in properties.get("Policies", []):
             # A policy under a condition is an intrinsic function around it.
-            document = policy.get("PolicyDocument")
-            if document:
-                for statement in listed(document["Statement"]):
+            given = policy["Fn::If"][1] if "Fn::If" in policy else policy
+            if "PolicyDocument" in given:
+                for statement in listed(given["PolicyDocument"]["Statement"]):
                     yield role, statement
     for managed, properties in resources(name, "AWS::IAM::ManagedPolicy").items():
         for statement in listed(properties["PolicyDocument"]["Statement"]):
@@ -204,9 +204,42 @@ def test_the_functions_answer_before_the_gateway_gives_up():
         assert TABLE.longest + STORE.longest + MODEL.longest < of["Timeout"] < 29
 
 
+def test_nothing_starts_a_model_unless_it_is_asked_for():
+    assert source("inference.yaml")["Parameters"]["WakeOnRequest"]["Default"] == "DISABLED"
+    template = transformed("inference.yaml")
+    conditional = {name for name, of in template["Resources"].items() if of.get("Condition") == "WakeOnRequest"}
+    assert conditional == {"Wake", "WakeRole"}
+    assert template["Conditions"]["WakeOnRequest"] == {"Fn::Equals": [{"Ref": "WakeOnRequest"}, "ENABLED"]}
+    policies = template["Resources"]["PredictRole"]["Properties"]["Policies"]
+    (invoking,) = [policy for policy in policies if "lambda:InvokeFunction" in json.dumps(policy)]
+    condition, given, otherwise = invoking["Fn::If"]
+    (statement,) = given["PolicyDocument"]["Statement"]
+    assert (condition, otherwise) == ("WakeOnRequest", {"Ref": "AWS::NoValue"})
+    assert statement["Resource"] == {"Fn::GetAtt": ["Wake", "Arn"]}
+    variables = template["Resources"]["Predict"]["Properties"]["Environment"]["Variables"]
+    assert variables["WAKE_FUNCTION"] == {"Fn::If": ["WakeOnRequest", {"Ref": "Wake"}, ""]}
+
+
+def test_wake_may_start_the_projects_models_and_nothing_else():
+    allowed = {}
+    for role, statement in statements("inference.yaml"):
+        for action in listed(statement["Action"]) if role == "WakeRole" else []:
+            allowed[action] = statement
+    started = {action for action in allowed if not action.startswith("dynamodb:")}
+    assert started == {
+        f"rekognition:{n}" for n in ("DescribeProjects", "DescribeProjectVersions", "StartProjectVersion")
+    }
+    assert allowed["rekognition:StartProjectVersion"]["Resource"]["Fn::Sub"].endswith(
+        ":project/${Project}/version/*"
+    )
+    table = allowed["dynamodb:UpdateItem"]
+    assert table["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [{"Ref": "Project"}]}}
+
+
 def test_predict_may_read_nothing_of_the_bucket_but_uploads():
     role = resources("inference.yaml", "AWS::IAM::Role")["PredictRole"]
-    allowed = [of for policy in role["Policies"] for of in listed(policy["PolicyDocument"]["Statement"])]
+    always = [policy for policy in role["Policies"] if "PolicyDocument" in policy]
+    allowed = [of for policy in always for of in listed(policy["PolicyDocument"]["Statement"])]
     (s3,) = [of for of in allowed if "s3" in json.dumps(of["Action"])]
     assert s3["Action"] == "s3:GetObject"
     assert s3["Resource"]["Fn::Sub"].endswith("${DataBucketName}/uploads/*")
