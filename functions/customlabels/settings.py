@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from customlabels.costs import Prices
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -97,8 +99,7 @@ class Checking:
 
     read_share: float  # of the images, 0 to 1
     training_hours: float  # that a training is expected to take
-    training_price: float  # an hour
-    inference_price: float  # an hour and inference unit
+    prices: Prices
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Checking":
@@ -106,6 +107,10 @@ class Checking:
         return cls(
             read_share=float(environment["READ_SHARE"]),
             training_hours=float(environment["EXPECTED_TRAINING_HOURS"]),
-            training_price=float(environment["TRAINING_PRICE"]),
-            inference_price=float(environment["INFERENCE_PRICE"]),
+            prices=read_prices(environment),
         )
+
+
+def read_prices(environment: Mapping[str, str] = os.environ) -> Prices:
+    """Read the variables that `template.yaml` sets for functions that tell costs; KeyError names a missing one."""
+    return Prices(float(environment["TRAINING_PRICE"]), float(environment["INFERENCE_PRICE"]))
