@@ -49,7 +49,7 @@ def test_an_outcome_is_told(stack, images):
     assert f"which costs about {per_day:.2f} a day" in message["Message"]
     (record,) = stack.records()
     assert record["cost"]["perDay"] == per_day
-    assert record["cost"]["training"] > 0
+    assert record["cost"]["training"] is not None
 
 
 def test_a_second_run_makes_a_new_version_and_stops_the_old_one(stack, images):
