@@ -4,14 +4,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from cli import images, models, report, run, runs, upload, watch
+from cli import bill, images, models, report, run, runs, upload, watch
 from cli.errors import CommandError, explain
 from cli.screen import Screen
 from cli.stack import Cloud, Stack, configured_name, connect, find
@@ -80,6 +80,19 @@ def _watch_to_end(desk: Desk, execution_arn: str, project: str) -> None:
     desk.screen.result(ended)
     if ended["status"] != "SUCCEEDED":
         raise typer.Exit(1)
+
+
+def _start(desk: Desk, made: dict[str, Any], name: str, project: str, no_watch: bool) -> None:
+    """Say what it will cost, start the training machine, and watch it unless that is not wanted."""
+    note = bill.before_run(desk.stack, made, project, desk.cloud.endpoint is None, desk.cloud.flag)
+    if note:
+        desk.screen.line(note, style="yellow")
+    arn = run.start(desk.cloud, desk.stack.output("StateMachineArn"), name, made)
+    desk.screen.line(f"Started {arn}")
+    if no_watch:
+        desk.screen.result({"executionArn": arn, "status": "RUNNING"})
+        return
+    _watch_to_end(desk, arn, project)
 
 
 @app.command("upload")
@@ -165,16 +178,26 @@ def run_command(
             uploaded = images.sources(address.uri, images.is_split(found))
             made = run.request(begun, project, training, testing, minimum, uploaded)
             _upload_for_run(desk, found, address)
-        note = run.billing_note(made, about, desk.cloud.endpoint)
-        if note:
-            desk.screen.line(note, style="yellow")
-        execution_name = name or run.default_name(datetime.now(UTC))
-        arn = run.start(desk.cloud, desk.stack.output("StateMachineArn"), execution_name, made)
-        desk.screen.line(f"Started {arn}")
-        if no_watch:
-            desk.screen.result({"executionArn": arn, "status": "RUNNING"})
-            return
-        _watch_to_end(desk, arn, about)
+        _start(desk, made, name or run.default_name(datetime.now(UTC)), about, no_watch)
+
+
+@app.command("rollback")
+def rollback_command(
+    to: Annotated[
+        str, typer.Option("--to", help="The version to switch to; the one that was live before when left out.")
+    ] = "previous",
+    name: Annotated[str | None, typer.Option("--name", help="The execution's name.")] = None,
+    no_watch: Annotated[bool, typer.Option("--no-watch", help="Start and return at once.")] = False,
+    project: ProjectOption = None,
+    stack: StackOption = None,
+    local: LocalOption = False,
+    machine: JsonOption = False,
+) -> None:
+    """Make the version live that was so before, or another one that exists, and watch the switch to its end."""
+    with _desk(project, stack, local, machine) as desk:
+        made = {"project": desk.project, "switchTo": to}
+        execution_name = name or run.default_name(datetime.now(UTC), "rollback")
+        _start(desk, made, execution_name, desk.project, no_watch)
 
 
 @app.command("watch")
@@ -202,7 +225,7 @@ def status_command(
     """Show the live model, the versions, what bills, and the last runs."""
     with _desk(project, stack, local, machine) as desk:
         found = models.status(desk.cloud, desk.stack, desk.project)
-        models.show_status(found, desk.cloud, desk.screen)
+        models.show_status(found, desk.cloud, desk.stack, desk.screen)
         desk.screen.result(found)
 
 
@@ -230,6 +253,9 @@ def start_command(
     units: Annotated[
         int | None, typer.Option("--units", min=1, help="Inference units; as last time when left out.")
     ] = None,
+    hours: Annotated[
+        int, typer.Option("--hours", min=1, help="Hours after which a version that is not live is stopped.")
+    ] = 8,
     timeout: LimitOption = 30,
     project: ProjectOption = None,
     stack: StackOption = None,
@@ -238,16 +264,28 @@ def start_command(
 ) -> None:
     """Start a model by hand and wait until it runs; on AWS it then bills by the hour."""
     with _desk(project, stack, local, machine) as desk:
-        live = models.live_item(desk.cloud, desk.stack.output("StateTableName"), desk.project)
+        table = desk.stack.output("StateTableName")
+        live = models.live_item(desk.cloud, table, desk.project)
         chosen = models.to_start(models.versions(desk.cloud, desk.project), version, live)
-        running = models.start(desk.cloud, chosen, units, timeout * 60, desk.screen)
-        if desk.cloud.endpoint is None:
+        until = None if models.is_live(chosen, live) else datetime.now(UTC) + timedelta(hours=hours)
+
+        def begun() -> None:
+            if until:
+                models.lease(desk.cloud, table, desk.project, chosen, until)
+
+        running = models.start(desk.cloud, chosen, units, timeout * 60, desk.screen, begun)
+        again = f"--project {desk.project}{desk.cloud.flag}"
+        cost = bill.running(bill.prices(desk.stack), running.min_units or 1, desk.cloud.endpoint is None)
+        desk.screen.line(f"{running.name} runs. {cost} To stop: `python -m cli stop {running.name} {again}`.")
+        if until:
+            moment = runs.moment(until.isoformat())
             desk.screen.line(
-                f"{running.name} bills by the hour until "
-                f"`python -m cli stop {running.name} --project {desk.project}{desk.cloud.flag}`.",
+                f"It is not live: at {moment} the guard stops it. "
+                f"Longer: `python -m cli start {running.name} --hours N {again}`.",
                 style="yellow",
             )
-        desk.screen.result({"version": running.name, "status": running.status})
+        ends = until.isoformat(timespec="seconds") if until else None
+        desk.screen.result({"version": running.name, "status": running.status, "until": ends})
 
 
 @app.command("stop")
@@ -263,6 +301,7 @@ def stop_command(
     with _desk(project, stack, local, machine) as desk:
         chosen = models.to_stop(models.versions(desk.cloud, desk.project), version)
         stopped = models.stop(desk.cloud, chosen, timeout * 60, desk.screen) if chosen else []
+        models.release(desk.cloud, desk.stack.output("StateTableName"), desk.project, stopped)
         if not stopped:
             desk.screen.line(f"No version of {desk.project} is running: nothing to stop.")
         desk.screen.result([{"version": one.name, "status": one.status} for one in stopped])

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
+from customlabels import leases
 
-from cli import runs
+from cli import bill, runs
 from cli.errors import CommandError, FailedError, code, message
 from cli.facts import Version, project_description, project_versions
 from cli.history import elapsed
@@ -63,6 +65,26 @@ def to_stop(found: Sequence[Version], wanted: str | None) -> list[Version]:
     return [find(found, wanted)] if wanted else [one for one in found if one.status in BILLED]
 
 
+def is_live(one: Version, live: Mapping[str, Any] | None) -> bool:
+    """Whether a version is the one that the state table's item `live` names."""
+    return live is not None and live["projectVersionArn"] == one.arn
+
+
+def lease(cloud: Cloud, table: str, project: str, one: Version, until: datetime) -> None:
+    """Say that a person uses a version that is not live, so that nobody stops it before `until`."""
+    leases.take(cloud.table(table), project, _lease_name(one), one.arn, until=until)
+
+
+def release(cloud: Cloud, table: str, project: str, chosen: Iterable[Version]) -> None:
+    """Give back what `lease` took for these versions; one without is no trouble."""
+    for one in chosen:
+        leases.release(cloud.table(table), project, _lease_name(one))
+
+
+def _lease_name(one: Version) -> str:
+    return f"by-hand#{one.name}"
+
+
 def must_start(one: Version) -> bool:
     """Whether a start has to be asked for; False when it is under way or done; CommandError when it cannot be."""
     if one.status in ("RUNNING", "STARTING"):
@@ -74,8 +96,18 @@ def must_start(one: Version) -> bool:
     raise CommandError(f"Version {one.name} cannot be started: it is {one.status}; choose a trained one.")
 
 
-def start(cloud: Cloud, one: Version, units: int | None, limit: float, screen: Screen) -> Version:
-    """Start a version and wait until it is RUNNING, at most `limit` seconds; FailedError otherwise."""
+def start(
+    cloud: Cloud,
+    one: Version,
+    units: int | None,
+    limit: float,
+    screen: Screen,
+    begun: Callable[[], None] = lambda: None,
+) -> Version:
+    """Start a version and wait until it is RUNNING, at most `limit` seconds; FailedError otherwise.
+
+    `begun` is called before the wait, once the start is accepted or is under way already.
+    """
     if must_start(one):
         request = {"ProjectVersionArn": one.arn, "MinInferenceUnits": units or one.min_units or 1}
         # The version remembers the units it last ran with; a new minimum may not exceed the old maximum.
@@ -85,6 +117,7 @@ def start(cloud: Cloud, one: Version, units: int | None, limit: float, screen: S
             cloud.client("rekognition").start_project_version(**request)
         except ClientError as error:
             raise CommandError(f"Version {one.name} was not started ({code(error)}): {message(error)}.") from error
+    begun()
     return _wait(cloud, [one], _is_running, limit, screen)[0]
 
 
@@ -156,6 +189,7 @@ def status(cloud: Cloud, stack: Stack, project: str) -> dict[str, Any]:
     )["executions"]
     recorded = runs.records(cloud, stack, project, 10)
     known = {one["execution"] for one in recorded}
+    billing = [one for one in found if one.status in BILLED]
     return {
         "project": project,
         "exists": description is not None,
@@ -168,11 +202,13 @@ def status(cloud: Cloud, stack: Stack, project: str) -> dict[str, Any]:
                 "created": one.created.isoformat(),
                 "projectVersionArn": one.arn,
                 "minUnits": one.min_units,
-                "live": live is not None and live["projectVersionArn"] == one.arn,
+                "live": is_live(one, live),
             }
             for one in found
         ],
-        "billing": [one.name for one in found if one.status in BILLED],
+        "billing": [one.name for one in billing],
+        # Rekognition may scale a model above its least units, and bills for those that it gave.
+        "cost": bill.account(bill.prices(stack), sum(one.min_units or 1 for one in billing), recorded),
         "executions": [
             {
                 "name": one["name"],
@@ -189,8 +225,9 @@ def status(cloud: Cloud, stack: Stack, project: str) -> dict[str, Any]:
     }
 
 
-def show_status(found: Mapping[str, Any], cloud: Cloud, screen: Screen) -> None:
+def show_status(found: Mapping[str, Any], cloud: Cloud, stack: Stack, screen: Screen) -> None:
     """Print what `status` returned."""
+    at, billed = bill.prices(stack), cloud.endpoint is None
     same = f"--project {found['project']}{cloud.flag}"
     live = next((one for one in found["versions"] if one["live"]), None)
     if live:
@@ -208,9 +245,10 @@ def show_status(found: Mapping[str, Any], cloud: Cloud, screen: Screen) -> None:
         name = found["atWork"]["execution"].rsplit(":", 1)[-1]
         screen.line(f"At work: execution {name}, since {runs.moment(found['atWork']['since'])}.")
     if found["billing"]:
-        what = "Running (on AWS this bills by the hour)" if cloud.endpoint else "Bills by the hour"
+        what = "Bills by the hour" if billed else "Running"
+        cost = bill.running(at, found["cost"]["inferenceUnits"], billed)
         names = ", ".join(found["billing"])
-        screen.line(f"{what}: {names}. To stop: `python -m cli stop {same}`.", style="yellow")
+        screen.line(f"{what}: {names}. {cost} To stop: `python -m cli stop {same}`.", style="yellow")
     if found["versions"]:
         rows = [
             [
@@ -235,3 +273,4 @@ def show_status(found: Mapping[str, Any], cloud: Cloud, screen: Screen) -> None:
         screen.table("Executions without a record", ("execution", "status", "started", "took"), rows)
     if found["runs"]:
         runs.show(found["runs"], screen)
+        screen.line(bill.trained(at, found["cost"]["trainingSeconds"], billed))

@@ -1,4 +1,4 @@
-"""Starting an execution: the input as the operator gave it, and what it may cost."""
+"""Starting an execution: the input as the operator gave it."""
 
 import json
 import shlex
@@ -80,19 +80,9 @@ def options(sources: Mapping[str, Mapping[str, str]]) -> str:
     return " ".join(f"--{source} {shlex.quote(of['folder'])}" for source, of in sources.items())
 
 
-def billing_note(made: Mapping[str, Any], project: str, endpoint: str | None) -> str | None:
-    """What the operator should know before an execution starts on AWS; None where nothing will bill."""
-    if endpoint or made.get("dryRun"):
-        return None
-    return (
-        "A model that this run promotes bills by the hour, also when nobody uses it, until it is stopped: "
-        f"`python -m cli stop --project {project}`."
-    )
-
-
-def default_name(now: datetime) -> str:
+def default_name(now: datetime, kind: str = "run") -> str:
     """An execution's name by the time; the trained version is named after it."""
-    return now.strftime("run-%Y-%m-%d-%H%M%S")
+    return now.strftime(f"{kind}-%Y-%m-%d-%H%M%S")
 
 
 def start(cloud: Cloud, machine_arn: str, name: str, made: Mapping[str, Any]) -> str:

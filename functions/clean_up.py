@@ -18,7 +18,7 @@ from customlabels.executions import is_running
 from customlabels.failures import ENDED, compose, read_failure
 from customlabels.inputs import keeps_running, project_of
 from customlabels.leases import leased
-from customlabels.locks import owed
+from customlabels.locks import owed_by
 from customlabels.models import (
     RUNNING,
     STARTABLE,
@@ -114,8 +114,8 @@ def _run_again(
     project_arn: str, project: str, execution: str, poll: Poll, tries: int
 ) -> tuple[str | None, list[str]]:
     """See that a live model which the run had stopped to make room runs again: what is awaited, else the facts."""
-    live = read_live(table, project).arn
-    if not live or not owed(table, project, execution, live):
+    live, _, units = read_live(table, project)
+    if not live or not owed_by(table, project, execution, live):
         return None, []
     name = parse_version_arn(live).version
     version = find_version(rekognition, project_arn, name)
@@ -126,7 +126,7 @@ def _run_again(
         sound(RESTART_FAILED, settings)
         return None, [f"The live model {name} could not be started again and is {status}: no client is answered."]
     if status in STARTABLE:
-        start_again(rekognition, version)
+        start_again(rekognition, version, units)
     return f"The live version {name} was still {status}", []
 
 

@@ -9,10 +9,10 @@ from customlabels.alarms import STOP_FAILED, sound
 from customlabels.clients import PATIENT
 from customlabels.locks import release
 from customlabels.records import record_of, write
-from customlabels.settings import Settings
+from customlabels.settings import Settings, read_prices
 from customlabels.telling import event_of, message_of, subject_of
 
-settings = Settings.read()
+settings, prices = Settings.read(), read_prices()
 table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
 logger = Logger()
 
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     What a run that failed at once does not know, CleanUp has found out: its `run` is laid over the state.
     """
     run = {**event, **event.get("cleanUp", {}).get("run", {})}
-    record = record_of(run, datetime.now(UTC).isoformat(timespec="seconds"))
+    record = record_of(run, datetime.now(UTC).isoformat(timespec="seconds"), prices)
     write(table, run["project"], record)
     if "cleanUpFailed" in event:  # a model may still run: the alarm on this metric says so too
         sound(STOP_FAILED, settings)
@@ -31,6 +31,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     logger.info("concluded", extra={"outcome": record["outcome"], "error": record["error"], "released": released})
     return {
         "subject": subject_of(run["project"], record),
-        "message": message_of(run["project"], record),
+        "message": message_of(run["project"], record, prices),
         "event": event_of(run["project"], record),
     }

@@ -6,24 +6,24 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics
 from botocore.exceptions import BotoCoreError, ClientError
 from customlabels.clients import PATIENT
 from customlabels.errors import Unexpected
 from customlabels.executions import is_running
+from customlabels.locks import owed
 from customlabels.models import find_project, find_version, read_live
 from customlabels.names import parse_version_arn
 from customlabels.quotas import count_versions
 from customlabels.settings import Settings, Topic, Units
 from customlabels.stops import Stop, tell, try_to_stop
-from customlabels.watching import Rest, begin_rest, end_rest, owed, read_holders, read_notes, read_rest
+from customlabels.watching import Rest, begin_rest, end_rest, read_holders, read_notes, read_rest
 
 settings, units, topic = Settings.read(), Units.read(), Topic.read()
 rekognition = boto3.client("rekognition", config=PATIENT)
 messages, events = boto3.client("sns", config=PATIENT), boto3.client("events", config=PATIENT)
 steps = boto3.client("stepfunctions", config=PATIENT)
 table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
-logger, metrics = Logger(), EphemeralMetrics()  # with dimensions of its own
+logger = Logger()
 
 
 def handler(event: dict[str, str], context: object) -> dict[str, list[str]]:
@@ -69,7 +69,7 @@ def _stop(project: str, live: str, status: str) -> bool:
     if ended.error is None:
         begin_rest(table, project, rest._replace(stopped=[live]))
     logger.info("stopped" if ended.error is None else "not stopped", extra={"arn": live})
-    tell(ended, topic.arn, messages, events, metrics)
+    tell(ended, topic.arn, messages, events, settings)
     return ended.error is None
 
 

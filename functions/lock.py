@@ -7,7 +7,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
 from customlabels.executions import is_running
-from customlabels.locks import owed, take
+from customlabels.locks import owed_by, take
 from customlabels.models import read_live
 from customlabels.settings import Settings
 
@@ -28,5 +28,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         take(table, project, event["execution"], event["since"], partial(is_running, steps))
         logger.info("locked", extra={"project": project})
     live = read_live(table, project)
-    owes = None if event["dryRun"] else owed(table, project, event["execution"], live.arn)
+    owes = None if event["dryRun"] else owed_by(table, project, event["execution"], live.arn)
     return {**live._asdict(), "owes": owes}

@@ -22,8 +22,11 @@ from customlabels.serving import Serving
 from customlabels.telemetry import count, log
 
 LIVE_SECONDS = 5  # how long a switch of the live model may go unnoticed
-FOLLOW_SECONDS = 7  # after which there is no time left to ask another model
+FOLLOW_SECONDS = 7  # after which there is no time left to ask another model, or to wake this one
 NOT_LIVE = Refusal("ModelNotRunning", "No model of this project is running now; try again later.", 60)
+ASLEEP = Refusal(
+    "ModelNotRunning", "The live model is asleep: it is stopped, or not started yet; try again later.", 60
+)
 GONE = Refusal("ImageNotFound", "Nothing was uploaded under s3.key, or it has expired.")
 # How each error of DetectCustomLabels is answered; the client causes only the first five.
 ANSWERS = {
@@ -37,7 +40,7 @@ ANSWERS = {
     ),
     "ThrottlingException": Refusal("TooManyRequests", "Rekognition is busy; try again after a second.", 1),
     "LimitExceededException": Refusal("TooManyRequests", "A quota of Rekognition is used up; try again later.", 5),
-    "ResourceNotReadyException": NOT_LIVE,
+    "ResourceNotReadyException": ASLEEP,
     "ResourceNotFoundException": NOT_LIVE,
 }
 UNAVAILABLE = Refusal("ServiceUnavailable", "The model could not be reached; try again after some seconds.", 5)
@@ -50,6 +53,7 @@ rekognition: Any = session.create_client("rekognition", config=MODEL.config)
 dynamodb: Any = session.create_client("dynamodb", config=TABLE.config)
 _live: tuple[float, str | None] = (0.0, None)  # when it was read (monotonic seconds), and the ARN
 _s3: Any = None  # only who predicts uploaded images needs it
+_waker: Any = None  # only while the model sleeps
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -70,6 +74,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             trace = traceback.format_tb(error.__traceback__)
             name = type(error).__name__
             log(settings.service, "ERROR", "failed", error=name, trace=trace, request_id=identity)
+        # A refusal that many requests share would go on holding them, images and all, by its traceback.
+        error.__traceback__ = error.__context__ = None
         return proxy_answer(refusal.status, refusal.body, {**headers, **refusal.headers})
     _count(began, 200, version, confidence(found))
     return proxy_answer(200, {"Predictions": predictions, "Model": version}, headers)
@@ -81,9 +87,24 @@ def _detect(request: Request, began: float) -> tuple[str, list[dict[str, Any]]]:
     try:
         return arn, _labels(arn, request)
     except Refusal as refusal:
-        if refusal is not NOT_LIVE or time.monotonic() - began > FOLLOW_SECONDS or (now := _live_arn(0)) == arn:
+        if refusal not in (NOT_LIVE, ASLEEP) or time.monotonic() - began > FOLLOW_SECONDS:
             raise
+        refusal.__traceback__ = refusal.__context__ = None  # see handler
+        if (now := _live_arn(0)) == arn:
+            raise (_woken() if refusal is ASLEEP else refusal) from None
     return now, _labels(now, request)
+
+
+def _woken() -> Refusal:
+    """How a request is answered while the live model sleeps; where requests may wake it, this one tries to."""
+    global _waker
+    if not settings.wake_function:
+        return ASLEEP
+    from customlabels.waking import Waker
+
+    _waker = _waker or Waker(session, settings.wake_function, settings.service)
+    refusal: Refusal = _waker.ask()
+    return refusal
 
 
 def _labels(arn: str, request: Request) -> list[dict[str, Any]]:

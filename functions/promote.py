@@ -18,7 +18,7 @@ logger = Logger()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"project", "arn", "live": the live ARN when the run began} → {"previous", "previousVersion"}.
+    """{"project", "arn", "live": as the run began, "minUnits", "maxUnits"} → {"previous", "previousVersion"}.
 
     A second call after a first that succeeded changes nothing and gives the same, and so does one for the version
     that was live already.
@@ -34,6 +34,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
                 "projectVersionArn": arn,
                 "previous": before,
                 "since": datetime.now(UTC).isoformat(timespec="seconds"),
+                **{key: event[key] for key in ("minUnits", "maxUnits") if key in event},
             },
             ConditionExpression="projectVersionArn = :before" if before else "attribute_not_exists(#item)",
             **(

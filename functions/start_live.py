@@ -15,7 +15,7 @@ logger = Logger()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"projectArn", "live": ARN, "poll"} → {"poll", "status"}; it is asked for again until it is accepted."""
+    """{"projectArn", "live": ARN, "units", "poll"} → {"poll", "status"}; asked for until the start is accepted."""
     name = parse_version_arn(event["live"]).version
     version = find_version(rekognition, event["projectArn"], name)
     status = version["Status"] if version else "GONE"
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         said = version.get("StatusMessage", "the service gave no message") if version else "it was deleted"
         raise StartFailed(f"The live version {name}, which had made room for this run, is {status}: {said}")
     if status in STARTABLE:
-        start_again(rekognition, version)
+        start_again(rekognition, version, event.get("units") or {})
     try:
         poll = again(
             event["poll"], f"The live version {name}, which had made room for this run, was still {status}"

@@ -5,15 +5,15 @@ from functools import partial
 
 import boto3
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics
 from botocore.exceptions import BotoCoreError, ClientError
+from customlabels.alarms import STOP_FAILED, sound
 from customlabels.clients import PATIENT
 from customlabels.executions import is_running
 from customlabels.guarding import Look, Requests, may_be_idle, note, reason, window
 from customlabels.models import read_live
 from customlabels.quotas import count_versions
 from customlabels.settings import Limits, Settings, Topic
-from customlabels.stops import Ended, Stop, count_failure, remembered, tell, try_to_stop
+from customlabels.stops import Ended, Stop, remembered, tell, try_to_stop
 from customlabels.watching import Notes, read_holders, read_notes, read_requests, read_rest, write_notes
 
 settings, limits, topic = Settings.read(), Limits.read(), Topic.read()
@@ -22,7 +22,7 @@ cloudwatch = boto3.client("cloudwatch", config=PATIENT)
 messages, events = boto3.client("sns", config=PATIENT), boto3.client("events", config=PATIENT)
 steps = boto3.client("stepfunctions", config=PATIENT)
 table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
-logger, metrics = Logger(), EphemeralMetrics()  # with dimensions of its own
+logger = Logger()
 
 
 def handler(event: object, context: object) -> dict[str, list[str]]:
@@ -39,7 +39,7 @@ def handler(event: object, context: object) -> dict[str, list[str]]:
                 (failed if ended.error else stopped).append(ended.stop.arn)
         except (ClientError, BotoCoreError):
             logger.exception("not looked at", extra={"project": project})
-            count_failure(metrics)
+            sound(STOP_FAILED, settings)
     return {"stopped": stopped, "failed": failed}
 
 
@@ -66,7 +66,7 @@ def _watch(project: str, running: list[str], at: datetime) -> list[Ended]:
     if after != before:
         write_notes(table, project, after)
     for one in ended:
-        tell(one, topic.arn, messages, events, metrics)
+        tell(one, topic.arn, messages, events, settings)
     return ended
 
 

@@ -43,7 +43,7 @@ RETRY = {"description": "Seconds after which to try again.", "schema": {"type": 
 LIMITED = (429, 503, 504)  # the statuses that say when to try again
 PREDICTION_CODES = (
     *("InvalidBody", "InvalidBase64", "InvalidImage", "ImageNotFound", "ImageTooLarge", "UnsupportedMediaType"),
-    *("InvalidField", "ModelNotRunning", *KEYED),
+    *("InvalidField", "ModelNotRunning", "ModelStarting", *KEYED),
 )
 
 

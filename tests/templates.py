@@ -51,8 +51,19 @@ def environment(name: str, function: str, resources: dict[str, str]) -> dict[str
         template["Resources"][function]["Properties"],
     ):
         for key, value in properties.get("Environment", {}).get("Variables", {}).items():
-            variables[key] = known[value["Ref"]] if isinstance(value, dict) else value
+            variables[key] = _resolved(value, known, template)
     return variables
+
+
+def _resolved(value: Any, known: dict[str, str], template: dict[str, Any]) -> Any:
+    """A value with its Ref, and its If on a condition that compares a parameter with a text, worked out."""
+    if not isinstance(value, dict):
+        return value
+    if "Fn::If" in value:
+        condition, then, otherwise = value["Fn::If"]
+        of, text = template["Conditions"][condition]["Fn::Equals"]
+        return _resolved(then if known[of["Ref"]] == text else otherwise, known, template)
+    return known[value["Ref"]]
 
 
 def definition(name: str) -> dict[str, Any]:

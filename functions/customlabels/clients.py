@@ -36,3 +36,4 @@ class Brief(NamedTuple):
 TABLE = Brief(1, 1)
 STORE = Brief(1, 2)
 MODEL = Brief(1, 6)
+WAKE = Brief(1, 5)

@@ -93,11 +93,11 @@ class Inspection:
 
 def estimate(checking: Checking, units: int) -> dict[str, Any]:
     """What the run would cost at the stack's price parameters, in their currency."""
-    running = checking.inference_price * units
+    seconds, prices = round(checking.training_hours * 3600), checking.prices
     return {
-        "trainingSeconds": round(checking.training_hours * 3600),
+        "trainingSeconds": seconds,
         "inferenceUnits": units,
-        "training": round(checking.training_hours * checking.training_price, 2),
-        "runningPerHour": round(running, 2),
-        "runningPerDay": round(running * 24, 2),
+        "training": prices.of_training(seconds),
+        "runningPerHour": prices.per_hour(units),
+        "runningPerDay": prices.per_day(units),
     }

@@ -48,7 +48,7 @@ def owe(table: "Table", project: str, execution: str, arn: str) -> bool:
     )
 
 
-def owed(table: "Table", project: str, execution: str, live: str | None) -> str | None:
+def owed_by(table: "Table", project: str, execution: str, live: str | None) -> str | None:
     """`live` where a holder of this execution's lock has written that it stopped that version, else None."""
     held = table.get_item(Key={"project": project, "item": ITEM}, ConsistentRead=True).get("Item", {})
     mine = held.get("execution") == execution and held.get("owes") == live
@@ -74,6 +74,12 @@ def _if_mine(write: Callable[[], Any]) -> bool:
             raise
         return False
     return True
+
+
+def owed(table: "Table", project: str) -> str | None:
+    """The version that a run has stopped to make room for another, and starts again if that one fails; or None."""
+    item = table.get_item(Key={"project": project, "item": ITEM}, ConsistentRead=True).get("Item", {})
+    return str(item["owes"]) if item.get("owes") else None
 
 
 def _put(table: "Table", project: str, execution: str, since: str, former: str | None) -> dict[str, Any] | None:

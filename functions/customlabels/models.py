@@ -27,6 +27,7 @@ class Live(NamedTuple):
 
     arn: str | None
     previous: str | None
+    units: dict[str, int]  # that it went live with, as StartProjectVersion takes them
 
 
 def find_project(rekognition: "RekognitionClient", name: str) -> "ProjectDescriptionTypeDef | None":
@@ -43,13 +44,24 @@ def find_version(
     return next(iter(found["ProjectVersionDescriptions"]), None)
 
 
-def start_again(rekognition: "RekognitionClient", version: "ProjectVersionDescriptionTypeDef") -> bool:
-    """Ask for the start of a version with the units that it ran with last; False where the service refuses."""
-    units = {"MinInferenceUnits": version.get("MinInferenceUnits", 1)}
-    if "MaxInferenceUnits" in version:
+def units_of(version: "ProjectVersionDescriptionTypeDef", otherwise: dict[str, int]) -> dict[str, int]:
+    """The units to start a version on: those it ran on last, where the service tells, or `otherwise`, or one."""
+    if "MinInferenceUnits" not in version:
+        return otherwise or {"MinInferenceUnits": 1}
+    units = {"MinInferenceUnits": version["MinInferenceUnits"]}
+    if "MaxInferenceUnits" in version:  # without it there is no scaling
         units["MaxInferenceUnits"] = version["MaxInferenceUnits"]
+    return units
+
+
+def start_again(
+    rekognition: "RekognitionClient", version: "ProjectVersionDescriptionTypeDef", units: dict[str, int]
+) -> bool:
+    """Ask for the start of a version as it ran last, else on `units`; False where the service refuses."""
     try:
-        rekognition.start_project_version(ProjectVersionArn=version["ProjectVersionArn"], **units)
+        rekognition.start_project_version(
+            ProjectVersionArn=version["ProjectVersionArn"], **units_of(version, units)
+        )
     except ClientError as error:
         if error.response["Error"]["Code"] not in REFUSED_STARTS:
             raise
@@ -107,7 +119,12 @@ def read_live(table: "Table", project: str) -> Live:
     """Which version is live, read consistently."""
     found = table.get_item(Key={"project": project, "item": "live"}, ConsistentRead=True)
     item: dict[str, Any] = found.get("Item", {})
-    return Live(item.get("projectVersionArn"), item.get("previous"))
+    units = {
+        f"{key}InferenceUnits": int(item[f"{key.lower()}Units"])
+        for key in ("Min", "Max")
+        if f"{key.lower()}Units" in item
+    }
+    return Live(item.get("projectVersionArn"), item.get("previous"), units)
 
 
 def read_live_arn(dynamodb: "DynamoDBClient", table: str, project: str) -> str | None:

@@ -7,10 +7,13 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from customlabels.costs import Prices
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 PREFIX = "run#"
+LEAVES_RUNNING = ("promoted", "switched")  # the outcomes after which the run's version is live and runs
 INPUT = 4000  # characters of the input that are kept; an item may have 400 KB
 
 
@@ -40,29 +43,37 @@ def history(table: "Table", project: str, most: int) -> list[dict[str, Any]]:
     return [_plain(item) for item in found]
 
 
-def record_of(run: dict[str, Any], ended: str) -> dict[str, Any]:
+def record_of(run: dict[str, Any], ended: str, prices: Prices) -> dict[str, Any]:
     """The record of the run whose state is `run`; what it had not come to is None."""
     result, failed = run.get("result") or {}, run.get("cleanUp") or {}
     evaluation, trained = run.get("evaluation") or {}, run.get("trained") or {}
     compared, preflight = run.get("compared") or {}, run.get("preflight") or {}
     created = (run.get("model") or {}).get("created") or {}
+    outcome = result.get("outcome", "failed")
+    switched = result if outcome == "switched" else {}  # to a version that this run has not trained
+    units = (result.get("cost") or {}).get("inferenceUnits") if outcome in LEAVES_RUNNING else None
+    seconds = 0 if run.get("switchTo") else trained.get("trainingSeconds")  # which was paid by an earlier run
     return {
         "execution": run["execution"],
-        "version": trained.get("version") or run.get("version"),
+        "version": switched.get("version") or trained.get("version") or run.get("version"),
         "started": run["since"],
         "ended": ended,
-        "outcome": result.get("outcome", "failed"),
+        "outcome": outcome,
         "reason": result.get("reason"),
         "error": None if result else failed.get("error"),
         "cause": None if result else failed.get("cause"),
         "input": json.dumps(run.get("input"))[:INPUT],
-        "projectVersionArn": created.get("arn"),
+        "projectVersionArn": switched.get("projectVersionArn") or created.get("arn"),
         "data": compared.get("data"),
         "images": _images(run),
         "metrics": evaluation.get("metrics"),
         "verdict": evaluation.get("verdict"),
-        "trainingSeconds": trained.get("trainingSeconds"),
-        "inferenceUnits": (result.get("cost") or {}).get("inferenceUnits"),
+        "trainingSeconds": seconds,
+        "inferenceUnits": units,
+        "cost": {
+            "training": None if seconds is None else prices.of_training(seconds),
+            "perDay": None if units is None else prices.per_day(units),
+        },
         "report": (run.get("reported") or {}).get("report"),
         "findings": preflight.get("page"),
     }

@@ -29,6 +29,7 @@ CODES = {
     "QuotaExceeded": Code(429, "the key's requests of the day are used up; see Retry-After"),
     "InternalError": Code(500, "a fault of this API"),
     "ModelNotRunning": Code(503, "no model runs; see Retry-After"),
+    "ModelStarting": Code(503, "the model slept and is being started, which takes minutes; see Retry-After"),
     "ServiceUnavailable": Code(503, "a service behind the API could not be reached; see Retry-After"),
     "TimedOut": Code(504, "the model did not answer in time; see Retry-After"),
 }

@@ -16,6 +16,7 @@ class Serving:
     low_confidence: float  # 0 to 100; an answer whose likeliest label is below is counted as uncertain
     service: str  # name in logs and metrics
     namespace: str  # of metrics
+    wake_function: str  # that starts a sleeping model; empty where nobody does
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Serving":
@@ -28,4 +29,5 @@ class Serving:
             low_confidence=float(environment["LOW_CONFIDENCE"]),
             service=environment["POWERTOOLS_SERVICE_NAME"],
             namespace=environment["POWERTOOLS_METRICS_NAMESPACE"],
+            wake_function=environment.get("WAKE_FUNCTION", ""),  # set for Predict only
         )

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from customlabels.costs import Prices
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -106,8 +108,7 @@ class Checking:
 
     read_share: float  # of the images, 0 to 1
     training_hours: float  # that a training is expected to take
-    training_price: float  # an hour
-    inference_price: float  # an hour and inference unit
+    prices: Prices
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Checking":
@@ -115,8 +116,7 @@ class Checking:
         return cls(
             read_share=float(environment["READ_SHARE"]),
             training_hours=float(environment["EXPECTED_TRAINING_HOURS"]),
-            training_price=float(environment["TRAINING_PRICE"]),
-            inference_price=float(environment["INFERENCE_PRICE"]),
+            prices=read_prices(environment),
         )
 
 
@@ -166,3 +166,8 @@ class Topic:
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Topic":
         """Read the variable that `template.yaml` sets for who stops models; KeyError names a missing one."""
         return cls(arn=environment["OUTCOME_TOPIC"])
+
+
+def read_prices(environment: Mapping[str, str] = os.environ) -> Prices:
+    """Read the variables that `template.yaml` sets for functions that tell costs; KeyError names a missing one."""
+    return Prices(float(environment["TRAINING_PRICE"]), float(environment["INFERENCE_PRICE"]))

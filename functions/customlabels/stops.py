@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from customlabels.alarms import STOP_FAILED, sound
 from customlabels.names import parse_version_arn
+from customlabels.settings import Settings
 from customlabels.telling import SUBJECT
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
 
 EVENT = 1  # the version of the event's form, which docs/outcomes.md describes
-FAILURES = "StopFailures"  # the metric that an alarm watches
 NOT_RUNNING = ("ResourceInUseException", "ResourceNotFoundException")  # somebody else was quicker
 WHY = {
     "idle": "no request was counted for as long as IdleMinutes says",
@@ -95,18 +96,12 @@ def message_of(ended: Ended) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def tell(ended: Ended, topic: str, messages: Any, events: Any, metrics: Any) -> None:
-    """Send the message and the event, with clients of SNS and EventBridge, and count a failure (Powertools)."""
+def tell(ended: Ended, topic: str, messages: Any, events: Any, settings: Settings) -> None:
+    """Send the message and the event, with clients of SNS and EventBridge, and count a failure."""
     if ended.error:
-        count_failure(metrics)
+        sound(STOP_FAILED, settings)
     messages.publish(TopicArn=topic, Subject=subject_of(ended), Message=message_of(ended))
     events.put_events(Entries=[event_of(ended)])
-
-
-def count_failure(metrics: Any) -> None:
-    """Count a stop that has failed, with Powertools' Metrics, at once: whatever comes next may fail too."""
-    metrics.add_metric(name=FAILURES, unit="Count", value=1)
-    metrics.flush_metrics()
 
 
 def remembered(ended: Iterable[Ended], at: datetime) -> list[dict[str, str]]:

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from customlabels.costs import Prices, amount, running_said
+from customlabels.records import LEAVES_RUNNING
+
 EVENT = 1  # the version of the event's form, which docs/outcomes.md describes
 SUBJECT = 100  # characters that SNS takes
 _EVENT_KEYS = (
@@ -16,6 +19,7 @@ _EVENT_KEYS = (
     "images",
     "trainingSeconds",
     "inferenceUnits",
+    "cost",
     "report",
     "findings",
 )
@@ -39,6 +43,8 @@ def subject_of(project: str, record: dict[str, Any]) -> str:
     """The subject of the message: plain ASCII on one line, as SNS wants it."""
     said = {
         "promoted": f"version {record['version']} is live",
+        "switched": f"switched to version {record['version']}",
+        "tested": f"version {record['version']} was tested and stopped",
         "unchanged": "nothing new, nothing trained",
     }.get(record["outcome"]) or (
         "the new model was refused" if record["error"] == "ModelRejected" else f"a run failed: {record['error']}"
@@ -47,7 +53,7 @@ def subject_of(project: str, record: dict[str, Any]) -> str:
     return text.encode("ascii", "replace").decode()[:SUBJECT]
 
 
-def message_of(project: str, record: dict[str, Any]) -> str:
+def message_of(project: str, record: dict[str, Any], prices: Prices) -> str:
     """The message: what became of the run, why, what it cost, and where to read on."""
     verdict = record["verdict"]
     lines = [f"Project {project}, run {record['execution'].rsplit(':', 1)[-1]}: {record['outcome']}."]
@@ -58,13 +64,18 @@ def message_of(project: str, record: dict[str, Any]) -> str:
     if verdict:
         lines.append(_judged(verdict))
         lines += [f"- {reason}" for reason in verdict["reasons"]] if not record["error"] else []
-    if record["outcome"] == "promoted":
+    if record["outcome"] in LEAVES_RUNNING:
         units = record["inferenceUnits"]
+        runs = f"runs on {running_said(units, prices)}" if units else "runs, and bills"
+        lines.append(f"It {runs}, until it is stopped.")
+    if record["outcome"] == "tested":
         lines.append(
-            f"It runs on {units} inference unit{'' if units == 1 else 's'}, and bills until it is stopped."
+            "It was started, tested and stopped again: nothing of it bills. "
+            "It is live only if no version was before."
         )
     if record["trainingSeconds"]:
-        lines.append(f"Billed training: {record['trainingSeconds'] / 60:.0f} minutes.")
+        cost = amount(record["cost"]["training"])
+        lines.append(f"Billed training: {record['trainingSeconds'] / 60:.0f} minutes, about {cost}.")
     for name in ("report", "findings"):
         if record[name]:
             lines.append(f"{name.capitalize()}: {record[name]}")

@@ -98,11 +98,6 @@ def end_rest(table: "Table", project: str) -> None:
     table.delete_item(Key={"project": project, "item": REST})
 
 
-def owed(table: "Table", project: str) -> str | None:
-    """The version that a run has stopped to make room, and starts again itself."""
-    return _read(table, project, locks.ITEM).get("owes")
-
-
 def read_requests(cloudwatch: Any, project: str, begin: datetime, end: datetime) -> Requests:
     """The requests that the API of the project has counted, asleep or not, in whole buckets from begin to end."""
     metric = {

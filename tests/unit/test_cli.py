@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli import facts, history, models, run, stack, watch
+from cli import bill, facts, history, models, run, stack, watch
 from cli.errors import CommandError
 
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -265,14 +265,78 @@ def test_the_input_is_json_or_a_file(tmp_path: Path) -> None:
         run.read_input("[1]")
 
 
-def test_the_bill_is_announced_on_aws_only() -> None:
-    assert "python -m cli stop --project parts" in (run.billing_note({}, "parts", None) or "")
-    assert run.billing_note({"dryRun": True}, "parts", None) is None
-    assert run.billing_note({}, "parts", "http://127.0.0.1:4566") is None
-
-
 def test_an_execution_is_named_by_the_time() -> None:
     assert run.default_name(START) == "run-2026-11-22-100000"
+    assert run.default_name(START, "rollback") == "rollback-2026-11-22-100000"
+
+
+# --- what it costs ----------------------------------------------------------------------------------------
+
+PRICED = stack.Stack("parts", {}, {"TrainingPrice": "1.5", "InferencePrice": "4", "MinUnits": "2"})
+UNPRICED = stack.Stack("parts", {}, {})
+
+
+def test_what_a_run_costs_is_told_before_it_starts() -> None:
+    note = bill.before_run(PRICED, {}, "parts", billed=True, flag=" --stack s")
+    assert note == (
+        "Training costs 1.50 an hour. A model that this run promotes runs on 2 inference units, which cost about "
+        "192.00 a day at 4.00 an hour and unit, also when nobody uses it, until it is stopped: "
+        "`python -m cli stop --project parts --stack s`."
+    )
+    asked = bill.before_run(PRICED, {"model": {"minUnits": 3}}, "parts", billed=True)
+    assert "runs on 3 inference units, which cost about 288.00 a day" in (asked or "")
+    assert bill.before_run(PRICED, {"dryRun": True}, "parts", billed=True) is None
+    for odd in ({"model": 7}, {"model": {"minUnits": "many"}}):
+        assert bill.before_run(PRICED, odd, "parts", billed=True) == bill.before_run(PRICED, {}, "parts", True)
+
+
+def test_a_switch_trains_nothing() -> None:
+    note = bill.before_run(PRICED, {"switchTo": "previous"}, "parts", billed=True) or ""
+    assert note.startswith(
+        "The model that it switches to runs on 2 inference units, which cost about 192.00 a day"
+    )
+
+
+def test_nothing_bills_on_this_machine() -> None:
+    note = bill.before_run(PRICED, {}, "parts", billed=False) or ""
+    assert note.startswith("Nothing bills here. On AWS: Training costs 1.50 an hour.")
+    assert note.endswith("until it is stopped.")
+    at = bill.prices(PRICED)
+    assert bill.running(at, 1, billed=False) == (
+        "Nothing bills here. On AWS it would be 1 inference unit, "
+        "which costs about 96.00 a day at 4.00 an hour and unit."
+    )
+    assert bill.trained(at, 7200, billed=False).endswith(
+        "2:00:00. On AWS it would cost about 3.00 at 1.50 an hour."
+    )
+
+
+def test_a_stack_without_prices_bills_all_the_same() -> None:
+    at = bill.prices(UNPRICED)
+    assert at is None
+    assert "bill by the hour" in (bill.before_run(UNPRICED, {}, "parts", billed=True) or "")
+    assert bill.running(at, 1, billed=True) == "It bills by the hour."
+    assert bill.trained(at, 60, billed=True) == "Trainings of these runs: 0:01:00."
+    assert bill.account(at, 1, [])["perDay"] is None
+
+
+def test_the_account_counts_a_training_once() -> None:
+    runs = [
+        {"execution": "c", "projectVersionArn": "two", "trainingSeconds": 3600},
+        {"execution": "b", "projectVersionArn": "one", "trainingSeconds": 7200},
+        {"execution": "a", "projectVersionArn": "one", "trainingSeconds": 7200},
+        {"execution": "0", "projectVersionArn": None, "trainingSeconds": None},
+        {"execution": "before"},
+    ]
+    assert bill.account(bill.prices(PRICED), 3, runs) == {
+        "inferenceUnits": 3,
+        "perDay": 288.0,
+        "trainingSeconds": 10_800,
+        "training": 4.5,
+    }
+    assert bill.trained(bill.prices(PRICED), 10_800, billed=True) == (
+        "Trainings of these runs: 3:00:00, which cost about 4.50 at 1.50 an hour."
+    )
 
 
 # --- starting and stopping by hand ------------------------------------------------------------------------

@@ -3,10 +3,12 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
+from customlabels import records
 from typer.testing import CliRunner, Result
 
 from cli import models, stack, watch
@@ -17,6 +19,7 @@ from local import cloud as local_cloud
 from local import moto
 from local.rekognition.settings import Settings
 from tests.images import LABELS, picture
+from tests.templates import defaults, source
 
 OUTPUT = {
     "outcome": "promoted",
@@ -36,10 +39,22 @@ MACHINE = {
             "Choices": [
                 {"Variable": "$.force", "IsPresent": True, "Next": "Rejected"},
                 {"Variable": "$.keepVersions", "IsPresent": True, "Next": "Long"},
+                {"Variable": "$.switchTo", "IsPresent": True, "Next": "ToWhich?"},
             ],
             "Default": "Both",
         },
         "Rejected": {"Type": "Fail", "Error": "ModelRejected", "Cause": "F1 0.5 is below 0.85."},
+        "ToWhich?": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.switchTo", "StringEquals": "nothing", "Next": "NoSuch"}],
+            "Default": "Switched",
+        },
+        "NoSuch": {"Type": "Fail", "Error": "InvalidInput", "Cause": "There is no version nothing."},
+        "Switched": {
+            "Type": "Pass",
+            "Parameters": {"outcome": "switched", "project.$": "$.project", "version.$": "$.switchTo"},
+            "End": True,
+        },
         "Long": {"Type": "Wait", "Seconds": 600, "Next": "Both"},
         "Both": {
             "Type": "Parallel",
@@ -51,9 +66,15 @@ MACHINE = {
         "Done": {"Type": "Pass", "Result": OUTPUT, "End": True},
     },
 }
+PARAMETERS = ("TrainingPrice", "InferencePrice", "MinUnits")  # as the stack has them
+PRICES = {name: float(defaults("template.yaml")[name]) for name in PARAMETERS}
 TEMPLATE = {
     # moto's CloudFormation makes state machines that moto's interpreter does not know: this one is made before.
-    "Parameters": {"Project": {"Type": "String", "Default": "custom-labels"}, "MachineArn": {"Type": "String"}},
+    "Parameters": {
+        "Project": {"Type": "String", "Default": "custom-labels"},
+        "MachineArn": {"Type": "String"},
+        **{name: source("template.yaml")["Parameters"][name] for name in PARAMETERS},
+    },
     "Resources": {
         "Bucket": {"Type": "AWS::S3::Bucket"},
         "Table": {
@@ -103,7 +124,29 @@ def test_run_watches_to_the_end() -> None:
     assert result.exit_code == 0, result.output
     for expected in ("Plan", "· Left", "· Right", "SUCCEEDED", "promoted", "accepted: f1 0.930", "bolt"):
         assert expected in result.stdout
-    assert "bills by the hour" not in result.stdout
+    assert f"Nothing bills here. On AWS: Training costs {PRICES['TrainingPrice']:.2f} an hour." in result.stdout
+    assert f"about {PRICES['MinUnits'] * PRICES['InferencePrice'] * 24:.2f} a day" in result.stdout
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_rollback_is_watched_to_its_end() -> None:
+    before = call("rollback", "--name", "back-1")
+    assert before.exit_code == 0, before.output
+    for expected in ("The model that it switches to runs on", "Switched", "SUCCEEDED", "switched", "previous"):
+        assert expected in before.stdout
+    about = ("--project", "custom-labels-parts", "--name", "back-2", "--json")
+    named = json.loads(call("rollback", "--to", "run-1", *about).stdout)
+    assert named["output"] == {"outcome": "switched", "project": "custom-labels-parts", "version": "run-1"}
+    failed = call("rollback", "--to", "nothing", "--name", "back-3", "--json")
+    assert (failed.exit_code, json.loads(failed.stdout)["error"]) == (1, "InvalidInput")
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_rollback_need_not_be_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.run.default_name", lambda _now, kind: f"{kind}-unwatched")
+    result = call("rollback", "--no-watch", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["executionArn"].endswith(":rollback-unwatched")
 
 
 @pytest.mark.usefixtures("deployed")
@@ -246,19 +289,40 @@ def until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def leases(cloud: moto.Cloud) -> dict[str, datetime]:
+    """The leases in the state table: until when, by name."""
+    table = stack.find(stack.connect(False), stack.configured_name("default")).output("StateTableName")
+    items = cloud.client("dynamodb").scan(TableName=table)["Items"]
+    found = {item["item"]["S"]: item["until"]["S"] for item in items if item["item"]["S"].startswith("lease#")}
+    return {name: datetime.fromisoformat(until) for name, until in found.items()}
+
+
 def test_starting_and_stopping_by_hand(trained: moto.Cloud) -> None:
     live = call("start")
     assert live.exit_code == 0, live.output
     assert "version one STARTING" in live.stdout
+    assert "one runs. Nothing bills here. On AWS it would be 1 inference unit" in live.stdout
+    assert "guard" not in live.stdout
+    assert leases(trained) == {}, "the live version needs none"
     assert versions(trained) == {"one": "RUNNING", "two": "TRAINING_COMPLETED"}
-    named = call("start", "two", "--units", "2", "--json")
-    assert json.loads(named.stdout) == {"version": "two", "status": "RUNNING"}
-    assert call("start", "two").exit_code == 0  # runs already
+    named = json.loads(call("start", "two", "--units", "2", "--json").stdout)
+    assert (named["version"], named["status"]) == ("two", "RUNNING")
+    (until,) = leases(trained).values()
+    assert abs(until - datetime.fromisoformat(named["until"])) < timedelta(seconds=1)
+    assert timedelta(hours=7.9) < until - datetime.now(UTC) < timedelta(hours=8)
+    again = call("start", "two", "--hours", "20")  # runs already
+    assert again.exit_code == 0
+    assert "It is not live: at " in again.stdout
+    (longer,) = leases(trained).values()
+    assert timedelta(hours=19.9) < longer - datetime.now(UTC) < timedelta(hours=20)
 
     shown = call("status")
     assert f"Live model of {PROJECT}: one (RUNNING)" in shown.stdout
+    per_day = 3 * 24 * PRICES["InferencePrice"]
+    assert f"On AWS it would be 3 inference units, which cost about {per_day:.2f} a day" in shown.stdout
     found = json.loads(call("status", "--json").stdout)
     assert sorted(found["billing"]) == ["one", "two"]
+    assert found["cost"] == {"inferenceUnits": 3, "perDay": per_day, "trainingSeconds": 0, "training": 0.0}
     assert [(one["name"], one["live"], one["minUnits"]) for one in found["versions"]] == [
         ("two", False, 2),
         ("one", True, 1),
@@ -267,9 +331,39 @@ def test_starting_and_stopping_by_hand(trained: moto.Cloud) -> None:
 
     assert call("stop", "two").exit_code == 0
     assert versions(trained) == {"one": "RUNNING", "two": "STOPPED"}
+    assert leases(trained) == {}
     assert json.loads(call("stop", "--json").stdout) == [{"version": "one", "status": "STOPPED"}]
     assert "nothing to stop" in call("stop").stdout
     assert "answers no requests: `python -m cli start" in call("status").stdout
+
+
+def test_a_start_that_is_refused_leaves_no_lease(trained: moto.Cloud) -> None:
+    trained.service.faults.add("StartProjectVersion", "LimitExceededException", call=None)
+    result = call("start", "two")
+    trained.service.faults.clear()
+    assert result.exit_code == 2
+    assert "was not started (LimitExceededException)" in result.stderr
+    assert leases(trained) == {}
+
+
+def test_status_tells_what_the_runs_were_billed_for(trained: moto.Cloud) -> None:
+    table = stack.connect(False).table(
+        stack.find(stack.connect(False), stack.configured_name("default")).output("StateTableName")
+    )
+    record = {
+        "execution": "arn:aws:states:us-east-1:123456789012:execution:train:billed",
+        "version": "billed",
+        "started": "2026-11-22T10:00:00+00:00",
+        "ended": "2026-11-22T12:30:00+00:00",
+        "outcome": "promoted",
+        "projectVersionArn": "arn:billed",
+        "trainingSeconds": 7200,
+    }
+    records.write(table, PROJECT, record)
+    cost = 2 * PRICES["TrainingPrice"]
+    assert f"Trainings of these runs: 2:00:00. On AWS it would cost about {cost:.2f} at" in call("status").stdout
+    found = json.loads(call("status", "--json").stdout)["cost"]
+    assert (found["trainingSeconds"], found["training"]) == (7200, cost)
 
 
 @pytest.mark.usefixtures("trained")

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from botocore.config import Config
+from customlabels.clients import WAKE
 
 from tests.images import picture
 from tests.stack import BUCKET, TABLE, start
@@ -132,9 +133,9 @@ def test_a_switch_is_not_followed_when_no_time_is_left(stack, images, predict, m
     monkeypatch.setattr(predict, "LIVE_SECONDS", 3600)  # however long the second run took
     monkeypatch.setattr(predict, "FOLLOW_SECONDS", -1)
     assert ask(predict)[1]["code"] == "ModelNotRunning"
-    follow = predict.TABLE.longest + predict.MODEL.longest
     timeout = source("inference.yaml")["Globals"]["Function"]["Timeout"]
-    assert follow_seconds + follow < timeout
+    assert follow_seconds + predict.TABLE.longest + predict.MODEL.longest < timeout
+    assert follow_seconds + predict.TABLE.longest + WAKE.longest < timeout
 
 
 def test_a_fault_of_ours_is_a_500_that_quotes_nothing(predict, monkeypatch, capsys):
@@ -167,7 +168,10 @@ def test_without_a_live_model_the_client_is_asked_to_wait(stack, predict):
 def test_a_stopped_model_is_told(stack, images, predict):
     output = stack.run(images).output
     stack.rekognition.stop_project_version(ProjectVersionArn=output["projectVersionArn"])
-    assert ask(predict)[0] == 503
+    status, body, headers = ask(predict)
+    assert (status, body["code"]) == (503, "ModelNotRunning")
+    assert "asleep" in body["message"]
+    assert headers["Retry-After"]
 
 
 def test_a_switch_is_followed_at_once(stack, images, predict, monkeypatch):

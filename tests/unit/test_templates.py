@@ -3,13 +3,13 @@
 import json
 
 import pytest
+from customlabels.alarms import RESTART_FAILED, STOP_FAILED
 from customlabels.clients import MODEL, STORE, TABLE
 from customlabels.refusals import CODES
-from customlabels.stops import FAILURES
 from customlabels.uploads import PREFIX
 from customlabels.watching import NAMESPACE
 
-from tests.templates import NAMES, ROOT, environment, source, transformed
+from tests.templates import NAMES, ROOT, source, transformed
 
 # Log delivery, X-Ray, DescribeProjects, CreateProject and GetMetricData know no narrower resource.
 WIDE = {
@@ -38,9 +38,9 @@ def statements(name):
     for role, properties in roles.items():
         for policy in properties.get("Policies", []):
             # A policy under a condition is an intrinsic function around it.
-            document = policy.get("PolicyDocument")
-            if document:
-                for statement in listed(document["Statement"]):
+            given = policy["Fn::If"][1] if "Fn::If" in policy else policy
+            if "PolicyDocument" in given:
+                for statement in listed(given["PolicyDocument"]["Statement"]):
                     yield role, statement
     for managed, properties in resources(name, "AWS::IAM::ManagedPolicy").items():
         for statement in listed(properties["PolicyDocument"]["Statement"]):
@@ -136,16 +136,19 @@ def test_no_schedule_but_the_watch_is_on_unless_asked_for():
     assert [json.loads(schedules[name]["Target"]["Input"])["do"] for name in HOURS] == ["start", "stop"]
 
 
-def test_stops_that_fail_ring_an_alarm():
-    (alarm,) = resources("template.yaml", "AWS::CloudWatch::Alarm").values()
-    assert (alarm["Statistic"], alarm["Threshold"], alarm["Period"]) == ("Sum", 1, 300)
-    assert (alarm["MetricName"], alarm["TreatMissingData"]) == (FAILURES, "notBreaching")
-    assert alarm["AlarmActions"] == [{"Ref": "OutcomeTopic"}]
-    for name in ("WatchModels", "KeepOfficeHours"):
-        given = environment("template.yaml", name, {"DataBucket": "", "StateTable": "", "OutcomeTopic": ""})
-        assert given["POWERTOOLS_METRICS_NAMESPACE"] == alarm["Namespace"] == NAMESPACE
-        service = source("template.yaml")["Globals"]["Function"]["Environment"]["Variables"]
-        assert alarm["Dimensions"] == [{"Name": "service", "Value": service["POWERTOOLS_SERVICE_NAME"]}]
+def test_what_no_state_can_mend_rings_an_alarm():
+    alarms = resources("template.yaml", "AWS::CloudWatch::Alarm").values()
+    assert {alarm["MetricName"] for alarm in alarms} == {STOP_FAILED, RESTART_FAILED, "ExecutionsFailed"}
+    variables = source("template.yaml")["Globals"]["Function"]["Environment"]["Variables"]
+    for alarm in alarms:
+        assert (alarm["Statistic"], alarm["Threshold"], alarm["Period"]) == ("Sum", 1, 300)
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["AlarmActions"] == [{"Ref": "OutcomeTopic"}]
+        if alarm["MetricName"] == "ExecutionsFailed":
+            assert alarm["Dimensions"] == [{"Name": "StateMachineArn", "Value": {"Ref": "AfterTrain"}}]
+        else:
+            assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"] == NAMESPACE
+            assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
     serving = source("inference.yaml")["Globals"]["Function"]["Environment"]["Variables"]
     assert serving["POWERTOOLS_METRICS_NAMESPACE"] == NAMESPACE
 
@@ -257,9 +260,42 @@ def test_the_functions_answer_before_the_gateway_gives_up():
         assert TABLE.longest + STORE.longest + MODEL.longest < of["Timeout"] < 29
 
 
+def test_nothing_starts_a_model_unless_it_is_asked_for():
+    assert source("inference.yaml")["Parameters"]["WakeOnRequest"]["Default"] == "DISABLED"
+    template = transformed("inference.yaml")
+    conditional = {name for name, of in template["Resources"].items() if of.get("Condition") == "WakeOnRequest"}
+    assert conditional == {"Wake", "WakeRole"}
+    assert template["Conditions"]["WakeOnRequest"] == {"Fn::Equals": [{"Ref": "WakeOnRequest"}, "ENABLED"]}
+    policies = template["Resources"]["PredictRole"]["Properties"]["Policies"]
+    (invoking,) = [policy for policy in policies if "lambda:InvokeFunction" in json.dumps(policy)]
+    condition, given, otherwise = invoking["Fn::If"]
+    (statement,) = given["PolicyDocument"]["Statement"]
+    assert (condition, otherwise) == ("WakeOnRequest", {"Ref": "AWS::NoValue"})
+    assert statement["Resource"] == {"Fn::GetAtt": ["Wake", "Arn"]}
+    variables = template["Resources"]["Predict"]["Properties"]["Environment"]["Variables"]
+    assert variables["WAKE_FUNCTION"] == {"Fn::If": ["WakeOnRequest", {"Ref": "Wake"}, ""]}
+
+
+def test_wake_may_start_the_projects_models_and_nothing_else():
+    allowed = {}
+    for role, statement in statements("inference.yaml"):
+        for action in listed(statement["Action"]) if role == "WakeRole" else []:
+            allowed[action] = statement
+    started = {action for action in allowed if not action.startswith("dynamodb:")}
+    assert started == {
+        f"rekognition:{n}" for n in ("DescribeProjects", "DescribeProjectVersions", "StartProjectVersion")
+    }
+    assert allowed["rekognition:StartProjectVersion"]["Resource"]["Fn::Sub"].endswith(
+        ":project/${Project}/version/*"
+    )
+    table = allowed["dynamodb:UpdateItem"]
+    assert table["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [{"Ref": "Project"}]}}
+
+
 def test_predict_may_read_nothing_of_the_bucket_but_uploads():
     role = resources("inference.yaml", "AWS::IAM::Role")["PredictRole"]
-    allowed = [of for policy in role["Policies"] for of in listed(policy["PolicyDocument"]["Statement"])]
+    always = [policy for policy in role["Policies"] if "PolicyDocument" in policy]
+    allowed = [of for policy in always for of in listed(policy["PolicyDocument"]["Statement"])]
     (s3,) = [of for of in allowed if "s3" in json.dumps(of["Action"])]
     assert s3["Action"] == "s3:GetObject"
     assert s3["Resource"]["Fn::Sub"].endswith("${DataBucketName}/uploads/*")

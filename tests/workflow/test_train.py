@@ -3,6 +3,7 @@
 import json
 
 from tests.stack import BUCKET, PROJECT
+from tests.templates import defaults
 
 INPUT = {"gate": {"minimum": 0.6}}
 
@@ -44,6 +45,11 @@ def test_an_outcome_is_told(stack, images):
     (message,) = stack.told()
     assert message["Subject"] == f"{PROJECT}: version first is live"
     assert "Accepted: f1 " in message["Message"]
+    per_day = 24 * float(defaults("template.yaml")["InferencePrice"])
+    assert f"which costs about {per_day:.2f} a day" in message["Message"]
+    (record,) = stack.records()
+    assert record["cost"]["perDay"] == per_day
+    assert record["cost"]["training"] is not None
 
 
 def test_a_second_run_makes_a_new_version_and_stops_the_old_one(stack, images):
