@@ -290,6 +290,16 @@ def test_what_a_run_costs_is_told_before_it_starts() -> None:
         assert bill.before_run(PRICED, odd, "parts", billed=True) == bill.before_run(PRICED, {}, "parts", True)
 
 
+def test_a_model_that_is_only_tested_does_not_bill_on() -> None:
+    note = bill.before_run(PRICED, {"model": {"keepRunning": False}}, "parts", billed=True) or ""
+    assert note.startswith(
+        "Training costs 1.50 an hour. A model that is accepted runs for its test, on 2 inference"
+    )
+    assert note.endswith("and is then stopped.")
+    thrifty = stack.Stack("parts", {}, {**PRICED.parameters, "KeepRunning": "false"})
+    assert bill.before_run(thrifty, {}, "parts", billed=True) == note
+
+
 def test_a_switch_trains_nothing() -> None:
     note = bill.before_run(PRICED, {"switchTo": "previous"}, "parts", billed=True) or ""
     assert note.startswith(

@@ -105,6 +105,17 @@ def test_in_place_the_old_one_runs_again_if_the_new_one_fails(stack, images):
     assert stack.lock is None
 
 
+def test_in_place_the_old_one_runs_again_on_its_units(stack, images):
+    stack.run({**images, "model": {"minUnits": 2, "maxUnits": 3}}, name="good")
+    stack.cloud.service.faults.start("No capacity.")
+    stack.run({**images, **AGAIN, "model": IN_PLACE}, name="bad")
+    assert stack.running() == ["good"]
+    (project,) = stack.rekognition.describe_projects(ProjectNames=[PROJECT])["ProjectDescriptions"]
+    found = stack.rekognition.describe_project_versions(ProjectArn=project["ProjectArn"], VersionNames=["good"])
+    (good,) = found["ProjectVersionDescriptions"]
+    assert (good["MinInferenceUnits"], good["MaxInferenceUnits"]) == (2, 3)
+
+
 def test_in_place_it_is_said_that_the_old_one_does_not_run_again(stack, images, capfd):
     stack.run(images, name="good")
     for _ in range(6):

@@ -4,6 +4,7 @@ Each case switches from the version `one`, which is live and runs, to the traine
 """
 
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from moto.events.models import EventsBackend
@@ -246,6 +247,17 @@ def test_it_is_shouted_that_a_model_could_not_be_stopped(world, capfd):
     (message,) = world.told()
     assert "a model may be running and billed" in message["Message"]
     assert '"StopFailures"' in capfd.readouterr().out
+    # The watch goes on trying, and shouts again, until the stop is accepted.
+    watch, begun = world.modules["watch_models"], datetime.now(UTC)
+    with pytest.MonkeyPatch.context() as patch:
+        for minutes, stopped, failed in ((0, [], []), (16, [], ["two"]), (21, ["two"], [])):
+            patch.setattr(watch, "now", lambda minutes=minutes: begun + timedelta(minutes=minutes))
+            if stopped:
+                world.cloud.service.faults.clear()
+            found = watch.handler({}, None)
+            assert [[name_of(arn) for arn in found[key]] for key in ("stopped", "failed")] == [stopped, failed]
+    world.cloud.clock.advance(3600)
+    assert world.running() == ["one"]
 
 
 def test_the_clean_up_from_outside_shouts_too(world):
