@@ -72,17 +72,13 @@ def is_live(one: Version, live: Mapping[str, Any] | None) -> bool:
 
 def lease(cloud: Cloud, table: str, project: str, one: Version, until: datetime) -> None:
     """Say that a person uses a version that is not live, so that nobody stops it before `until`."""
-    leases.take(cloud.table(table), project, _lease_name(one), one.arn, until=until)
+    leases.take(cloud.table(table), project, leases.by_hand(one.name), one.arn, until=until)
 
 
 def release(cloud: Cloud, table: str, project: str, chosen: Iterable[Version]) -> None:
     """Give back what `lease` took for these versions; one without is no trouble."""
     for one in chosen:
-        leases.release(cloud.table(table), project, _lease_name(one))
-
-
-def _lease_name(one: Version) -> str:
-    return f"by-hand#{one.name}"
+        leases.release(cloud.table(table), project, leases.by_hand(one.name))
 
 
 def must_start(one: Version) -> bool:

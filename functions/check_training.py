@@ -13,7 +13,7 @@ from customlabels.polling import TooLong, again, done
 LISTED_WITHIN = 600  # seconds; a version that is not listed by then was deleted
 WAITED_FOR = ("not listed yet", "TRAINING_IN_PROGRESS")
 # A trained version may have been started by hand before this look.
-TRAINED = ("TRAINING_COMPLETED", "STARTING", "RUNNING", "STOPPING", "STOPPED", "FAILED")
+TRAINED = ("TRAINING_COMPLETED", "COPYING_COMPLETED", "STARTING", "RUNNING", "STOPPING", "STOPPED", "FAILED")
 rekognition = boto3.client("rekognition", config=PATIENT)
 logger = Logger()
 

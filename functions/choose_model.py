@@ -10,7 +10,7 @@ from customlabels.models import list_versions, name_of
 from customlabels.preflight.findings import quoted
 
 PREVIOUS = "previous"
-READY = ("TRAINING_COMPLETED", "COPYING_COMPLETED", "STOPPED", "STARTING", "RUNNING", "STOPPING", "FAILED")
+READY = ("TRAINING_COMPLETED", "COPYING_COMPLETED", "STOPPED", "STARTING", "RUNNING", "FAILED")
 SHOWN = 10  # names of versions in a message
 rekognition = boto3.client("rekognition", config=PATIENT)
 logger = Logger()
@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             if version["Status"] not in READY:
                 raise InvalidInput(
                     f"switchTo names version {name_of(version)}, which is {version['Status']}; accepted is a "
-                    f"trained one."
+                    f"trained one that is not just being stopped."
                 )
             logger.info("chosen", extra={"arn": version["ProjectVersionArn"], "status": version["Status"]})
             return {"reuse": version["ProjectVersionArn"]}

@@ -18,7 +18,7 @@ from customlabels.executions import is_running
 from customlabels.failures import ENDED, compose, read_failure
 from customlabels.inputs import keeps_running, project_of
 from customlabels.leases import leased
-from customlabels.locks import owed_by
+from customlabels.locks import holder_of, owed_by, settle
 from customlabels.models import (
     RUNNING,
     STARTABLE,
@@ -34,7 +34,7 @@ from customlabels.names import parse_version_arn, version_name
 from customlabels.polling import Poll, TooLong, again, begin, done
 from customlabels.settings import Settings
 
-MAY_RUN = (*RUNNING, "TRAINING_IN_PROGRESS", "TRAINING_COMPLETED", "FAILED", "STOPPED")
+MAY_RUN = (*RUNNING, "TRAINING_IN_PROGRESS", "TRAINING_COMPLETED", "COPYING_COMPLETED", "FAILED", "STOPPED")
 QUIET = 60  # seconds in which it is waited for a start that may still take effect
 TRIES = 3  # starts of the live model that end in FAILED before it is given up
 settings = Settings.read()
@@ -69,7 +69,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             return {"poll": _later(poll, f"The model of {execution} was still {status}"), "stopped": stopped}
         awaited, again_facts = _run_again(described["ProjectArn"], project, execution, poll, tries)
         if awaited:
-            return {"poll": _later(poll, awaited), "stopped": stopped, "tries": tries + 1}
+            tries += awaited.endswith("FAILED")
+            return {"poll": _later(poll, awaited), "stopped": stopped, "tries": tries}
         facts = [*_facts(described["ProjectArn"], status), *again_facts]
     facts += _restored(event.get("datasets") or {})
     cause = compose(failure, execution, facts)
@@ -105,6 +106,10 @@ def _to_stop(project_arn: str, project: str, event: dict[str, Any]) -> Any:
     live = read_live(table, project)
     if live.arn != own["ProjectVersionArn"] or not keeps_running(event["input"], keep_running):
         return own
+    # A run that is at work by now may be about to put the previous one live again, and stops what it leaves.
+    holder = holder_of(table, project)
+    if holder and holder != event["execution"] and is_running(steps, holder):
+        return None
     if not live.previous or live.previous in leased(table, project, datetime.now(UTC), partial(is_running, steps)):
         return None
     return find_version(rekognition, project_arn, parse_version_arn(live.previous).version)
@@ -121,9 +126,11 @@ def _run_again(
     version = find_version(rekognition, project_arn, name)
     status = version["Status"] if version else "GONE"
     if status == "RUNNING":
+        settle(table, project, execution)
         return None, [f"The live model {name}, which had made room, runs again."]
     if version is None or poll["waited"] >= poll["limit"] or (status == "FAILED" and tries >= TRIES):
         sound(RESTART_FAILED, settings)
+        settle(table, project, execution)  # from now on anybody may try
         return None, [f"The live model {name} could not be started again and is {status}: no client is answered."]
     if status in STARTABLE:
         start_again(rekognition, version, units)

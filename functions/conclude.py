@@ -27,7 +27,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     write(table, run["project"], record)
     if "cleanUpFailed" in event:  # a model may still run: the alarm on this metric says so too
         sound(STOP_FAILED, settings)
-    released = release(table, run["project"], run["execution"])
+    # A clean-up that failed keeps the lock, and with it what it owes: whoever cleans up after it reads it there.
+    released = "cleanUpFailed" not in event and release(table, run["project"], run["execution"])
     logger.info("concluded", extra={"outcome": record["outcome"], "error": record["error"], "released": released})
     return {
         "subject": subject_of(run["project"], record),

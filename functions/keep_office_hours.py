@@ -58,7 +58,7 @@ def _stop(project: str, live: str, status: str) -> bool:
     at, before = now(), read_rest(table, project)
     runs = status in ("STARTING", "RUNNING")
     last = _described_units(live) if runs else before.units if before else {}
-    rest = Rest(at, [] if runs else [live], last)
+    rest = Rest(at, [] if runs else [live], [live] if runs else [], last)
     begin_rest(table, project, rest)
     free = status == "RUNNING" and not read_holders(table, project, at, partial(is_running, steps)).hold(live)
     seen = read_notes(table, project).seen.get(live)

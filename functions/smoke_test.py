@@ -25,41 +25,42 @@ logger = Logger()
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"projectArn", "version", "arn", "summary", "gate", "smokeImages"} → {"asked", "value"}.
 
-    SmokeTestFailed where the gate's metric over the answers is below the gate's minimum. A model that does not
+    SmokeTestFailed where the gate's metric over the answers is below what `judge` asks for. A model that does not
     answer is asked again by the state's Retry. Without an evaluation that can be read nothing is asked.
     """
     most, gate = event["smokeImages"], event["gate"]
-    images = _images(event, most) if most else []
-    outcomes = [found for image in images if (found := _answer(event["arn"], image)) is not None]
-    if images and not outcomes:
+    images, thresholds = _images(event, most) if most else ([], {})
+    answers = [(image, found) for image in images if (found := _answer(event["arn"], image)) is not None]
+    if images and not answers:
         raise SmokeTestFailed(
             f"None of the {len(images)} test images for the smoke test of {event['version']} can be read now, "
             f"{images[0].reference} for one; model.smokeImages 0 leaves the smoke test out."
         )
-    verdict = judge(outcomes, gate["metric"], gate["minimum"])
+    evaluated = [image.outcome(thresholds) for image, _ in answers]
+    verdict = judge([found for _, found in answers], evaluated, gate["metric"], gate["minimum"])
     logger.info("asked", extra={"asked": verdict.asked, "value": verdict.value})
     if not verdict.accepted:
         raise SmokeTestFailed(
-            f"Version {event['version']} runs, but over {verdict.asked} of its test images, which it was right "
-            f"about when evaluated, its {gate['metric']} is {verdict.value:.4f} now, below {gate['minimum']}."
+            f"Version {event['version']} runs, but over {verdict.asked} of its test images its {gate['metric']} "
+            f"is {verdict.value:.4f} now, below {verdict.minimum:.4g}, which it had reached on them before."
         )
     return {"asked": verdict.asked, "value": verdict.value}
 
 
-def _images(event: dict[str, Any], most: int) -> list[JudgedImage]:
+def _images(event: dict[str, Any], most: int) -> tuple[list[JudgedImage], dict[str, float]]:
     version = find_version(describing, event["projectArn"], event["version"])
     snapshot = snapshot_of(version) if version else None
     if not snapshot:
-        return []
+        return [], {}
     try:
         thresholds = measurements.thresholds(event["summary"])
-        return choose(measurements.images(snapshot), thresholds, most)
+        return choose(measurements.images(snapshot), thresholds, most), thresholds
     except ClientError as error:
         if error.response["Error"]["Code"] not in GONE:
             raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         logger.warning("the evaluation was not read", extra={"error": repr(error)})
-    return []
+    return [], {}
 
 
 def _answer(arn: str, image: JudgedImage) -> Outcome | None:

@@ -11,7 +11,7 @@ from customlabels.locks import owed
 from customlabels.models import STARTABLE, find_project, find_version, name_of, read_live, units_of
 from customlabels.names import parse_version_arn
 from customlabels.serving import Serving
-from customlabels.wakes import Wakes, claim, left
+from customlabels.wakes import Wakes, claim, give_back, left
 
 QUOTA = "A quota of the account lets no more models run."
 settings = Serving.read()
@@ -47,16 +47,17 @@ def _wake(version: Any, units: dict[str, int], now: datetime) -> tuple[str, str 
     claimed = claim(table, settings.project, wakes.per_day, now)
     if claimed == "used up":
         return "ASLEEP", f"It was started {wakes.per_day} times today already, which is the limit."
-    return _start(version, units) if claimed == "granted" else ("STARTING", None)
+    return _start(version, units, now) if claimed == "granted" else ("STARTING", None)
 
 
-def _start(version: Any, units: dict[str, int]) -> tuple[str, str | None]:
+def _start(version: Any, units: dict[str, int], now: datetime) -> tuple[str, str | None]:
     """Ask for the start; what the version does now, and why where that is not clear."""
     try:
         rekognition.start_project_version(
             ProjectVersionArn=version["ProjectVersionArn"], **units_of(version, units)
         )
     except ClientError as error:
+        give_back(table, settings.project, now)
         code = error.response["Error"]["Code"]
         if code == "LimitExceededException":
             return "ASLEEP", QUOTA

@@ -10,11 +10,20 @@ from customlabels.alarms import STOP_FAILED, sound
 from customlabels.clients import PATIENT
 from customlabels.executions import is_running
 from customlabels.guarding import Look, Requests, may_be_idle, note, reason, window
-from customlabels.models import read_live
-from customlabels.quotas import count_versions
+from customlabels.models import family, read_live
+from customlabels.quotas import statuses
 from customlabels.settings import Limits, Settings, Topic
 from customlabels.stops import Ended, Stop, remembered, tell, try_to_stop
-from customlabels.watching import Notes, read_holders, read_notes, read_requests, read_rest, write_notes
+from customlabels.watching import (
+    Notes,
+    end_run,
+    is_known,
+    read_holders,
+    read_notes,
+    read_requests,
+    read_rest,
+    write_notes,
+)
 
 settings, limits, topic = Settings.read(), Limits.read(), Topic.read()
 rekognition = boto3.client("rekognition", config=PATIENT)
@@ -32,9 +41,11 @@ def handler(event: object, context: object) -> dict[str, list[str]]:
     """
     stopped: list[str] = []
     failed: list[str] = []
-    for project, versions in count_versions(rekognition, settings.project).items():
-        running = [arn for arn, status in versions.items() if status == "RUNNING"]
+    for project, project_arn in family(rekognition, settings.project).items():
         try:
+            if not is_known(table, project):  # of another stack, or of a person
+                continue
+            running = [arn for arn, status in statuses(rekognition, project_arn).items() if status == "RUNNING"]
             for ended in _watch(project, running, now()):
                 (failed if ended.error else stopped).append(ended.stop.arn)
         except (ClientError, BotoCoreError):
@@ -60,6 +71,9 @@ def _watch(project: str, running: list[str], at: datetime) -> list[Ended]:
         if one:
             logger.warning("stopped" if one.error is None else "not stopped", extra={"arn": arn, "why": why})
             ended.append(one)
+    for one in ended:
+        if one.stop.why == "officeHours" and one.error is None:
+            end_run(table, project, one.stop.arn)
     gone = {one.stop.arn for one in ended if one.error is None}
     seen = {arn: look.seen for arn, look in looks.items() if arn not in gone}
     after = Notes(seen, [*remembered(ended, at), *before.stops])

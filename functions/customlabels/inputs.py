@@ -87,7 +87,9 @@ def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any
     _known("", given, _KEYS)
     project = _project(given.get("project", settings.project), settings.project)
     refresh = _section("refresh", given, {"training": "replace", "testing": "keep"}, _REFRESH)
-    model = _section("model", given, defaults.model, _MODEL)
+    # What is switched to goes live, and runs, whatever the deployment says of models that are trained.
+    known = {**defaults.model, "keepRunning": True} if "switchTo" in given else defaults.model
+    model = _section("model", given, known, _MODEL)
     if model["maxUnits"] < model["minUnits"]:
         raise InvalidInput(
             f"model.maxUnits is {model['maxUnits']}; accepted is at least model.minUnits, {model['minUnits']}."
@@ -145,6 +147,8 @@ def _switch_to(given: Mapping[str, Any], model: Mapping[str, Any]) -> str | None
 
 def keeps_running(given: Any, default: bool) -> bool:
     """Whether an input meant the model to go on running, for cleaning up after it."""
+    if isinstance(given, dict) and "switchTo" in given:
+        return True
     model = given.get("model") if isinstance(given, dict) else None
     named = model.get("keepRunning") if isinstance(model, dict) else None
     return named if isinstance(named, bool) else default

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 PREFIX = "lease#"
 
 
+def by_hand(version: str) -> str:
+    """The name of the lease that a person holds on a version."""
+    return f"by-hand#{version}"
+
+
 def take(
     table: "Table",
     project: str,

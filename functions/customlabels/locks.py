@@ -1,6 +1,7 @@
 """The lock of a project: one run at a time, held by an execution until it ends."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 ITEM = "lock"
+SWITCH = timedelta(hours=2)  # far more than an in-place switch takes, with all of its waiting
 
 
 def take(table: "Table", project: str, execution: str, since: str, runs: Callable[[str], bool]) -> None:
@@ -41,11 +43,29 @@ def owe(table: "Table", project: str, execution: str, arn: str) -> bool:
     return _if_mine(
         lambda: table.update_item(
             Key={"project": project, "item": ITEM},
-            UpdateExpression="SET owes = :arn",
+            UpdateExpression="SET owes = :arn, owesSince = :now",
             ConditionExpression="execution = :me",
-            ExpressionAttributeValues={":me": execution, ":arn": arn},
+            ExpressionAttributeValues={":me": execution, ":arn": arn, ":now": datetime.now(UTC).isoformat()},
         )
     )
+
+
+def settle(table: "Table", project: str, execution: str) -> bool:
+    """Forget what `execution` owes; False where the lock is not its own."""
+    return _if_mine(
+        lambda: table.update_item(
+            Key={"project": project, "item": ITEM},
+            UpdateExpression="REMOVE owes, owesSince",
+            ConditionExpression="execution = :me",
+            ExpressionAttributeValues={":me": execution},
+        )
+    )
+
+
+def holder_of(table: "Table", project: str) -> str | None:
+    """The execution that holds the lock, which may have ended since; None where nobody does."""
+    item = table.get_item(Key={"project": project, "item": ITEM}, ConsistentRead=True).get("Item", {})
+    return str(item["execution"]) if "execution" in item else None
 
 
 def owed_by(table: "Table", project: str, execution: str, live: str | None) -> str | None:
@@ -77,9 +97,14 @@ def _if_mine(write: Callable[[], Any]) -> bool:
 
 
 def owed(table: "Table", project: str) -> str | None:
-    """The version that a run has stopped to make room for another, and starts again if that one fails; or None."""
+    """The version that a run has stopped to make room for another, and starts again if that one fails; or None.
+
+    After SWITCH it is None, too: the run has ended in a way that nobody has cleaned up after.
+    """
     item = table.get_item(Key={"project": project, "item": ITEM}, ConsistentRead=True).get("Item", {})
-    return str(item["owes"]) if item.get("owes") else None
+    if not item.get("owes") or datetime.fromisoformat(str(item["owesSince"])) < datetime.now(UTC) - SWITCH:
+        return None
+    return str(item["owes"])
 
 
 def _put(table: "Table", project: str, execution: str, since: str, former: str | None) -> dict[str, Any] | None:

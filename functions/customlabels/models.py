@@ -36,6 +36,13 @@ def find_project(rekognition: "RekognitionClient", name: str) -> "ProjectDescrip
     return found[0] if found else None
 
 
+def family(rekognition: "RekognitionClient", prefix: str) -> dict[str, str]:
+    """The projects whose name begins with `prefix`, those that the stack may see: their ARNs by name."""
+    pages = rekognition.get_paginator("describe_projects").paginate()
+    found = [project["ProjectArn"] for page in pages for project in page["ProjectDescriptions"]]
+    return {arn.split("/")[1]: arn for arn in found if arn.split("/")[1].startswith(prefix)}
+
+
 def find_version(
     rekognition: "RekognitionClient", project_arn: str, name: str
 ) -> "ProjectVersionDescriptionTypeDef | None":

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from customlabels.errors import QuotaExceeded
 from customlabels.models import RUNNING, list_versions
+from customlabels.models import family as projects_of
 from customlabels.names import parse_version_arn
 from customlabels.pruning import to_prune
 from customlabels.settings import Quotas
@@ -17,17 +18,12 @@ Versions = dict[str, dict[str, str]]  # by project: the ARN of each version, new
 
 def count_versions(rekognition: "RekognitionClient", family: str) -> Versions:
     """All versions of the projects whose name begins with `family`: those that the stack may see."""
-    found: Versions = {}
-    for page in rekognition.get_paginator("describe_projects").paginate():
-        for project in page["ProjectDescriptions"]:
-            name = project["ProjectArn"].split("/")[1]
-            if not name.startswith(family):
-                continue
-            found[name] = {
-                version["ProjectVersionArn"]: version["Status"]
-                for version in list_versions(rekognition, project["ProjectArn"])
-            }
-    return found
+    return {name: statuses(rekognition, arn) for name, arn in projects_of(rekognition, family).items()}
+
+
+def statuses(rekognition: "RekognitionClient", project_arn: str) -> dict[str, str]:
+    """The versions of a project: by ARN, newest first, the status."""
+    return {one["ProjectVersionArn"]: one["Status"] for one in list_versions(rekognition, project_arn)}
 
 
 def check_quotas(

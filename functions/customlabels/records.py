@@ -45,7 +45,8 @@ def history(table: "Table", project: str, most: int) -> list[dict[str, Any]]:
 
 def record_of(run: dict[str, Any], ended: str, prices: Prices) -> dict[str, Any]:
     """The record of the run whose state is `run`; what it had not come to is None."""
-    result, failed = run.get("result") or {}, run.get("cleanUp") or {}
+    # A run may fail after its result was written down: it has none then.
+    result, failed = {} if "failed" in run else run.get("result") or {}, run.get("cleanUp") or {}
     evaluation, trained = run.get("evaluation") or {}, run.get("trained") or {}
     compared, preflight = run.get("compared") or {}, run.get("preflight") or {}
     created = (run.get("model") or {}).get("created") or {}
@@ -68,6 +69,7 @@ def record_of(run: dict[str, Any], ended: str, prices: Prices) -> dict[str, Any]
         "images": _images(run),
         "metrics": evaluation.get("metrics"),
         "verdict": evaluation.get("verdict"),
+        "smoke": run.get("smoke"),
         "trainingSeconds": seconds,
         "inferenceUnits": units,
         "cost": {

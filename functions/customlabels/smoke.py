@@ -16,6 +16,7 @@ class Verdict(NamedTuple):
 
     asked: int
     value: float | None
+    minimum: float
     accepted: bool
 
 
@@ -38,12 +39,21 @@ def choose(images: Iterable[JudgedImage], thresholds: Mapping[str, float], most:
     return list(_in_turn(right or wrong))[:most]
 
 
-def judge(outcomes: Iterable[Outcome], metric: str, minimum: float) -> Verdict:
-    """The gate's metric over the labels that the images show, held against its minimum."""
-    found = list(outcomes)
-    counts = total(found)
-    value = mean_rate(metric, counts, counts.keys())
-    return Verdict(len(found), value, value is None or value >= minimum)
+def judge(now: Iterable[Outcome], evaluated: Iterable[Outcome], metric: str, minimum: float) -> Verdict:
+    """The gate's metric over what the images show, held against its minimum.
+
+    `evaluated` are the outcomes of the same images in the evaluation: a model that was below the minimum on them
+    must only be as good as it was.
+    """
+    found = list(now)
+    value, before = _value(metric, found), _value(metric, evaluated)
+    least = minimum if before is None else min(minimum, before)
+    return Verdict(len(found), value, least, value is None or value >= least)
+
+
+def _value(metric: str, outcomes: Iterable[Outcome]) -> float | None:
+    counts = total(outcomes)
+    return mean_rate(metric, counts, counts.keys())
 
 
 def _in_turn(kept: Mapping[str, list[tuple[float, int, JudgedImage]]]) -> Iterator[JudgedImage]:

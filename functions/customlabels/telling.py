@@ -73,6 +73,8 @@ def message_of(project: str, record: dict[str, Any], prices: Prices) -> str:
             "It was started, tested and stopped again: nothing of it bills. "
             "It is live only if no version was before."
         )
+    if not record["error"] and (record.get("smoke") or {}).get("asked") == 0:
+        lines.append("No smoke test was made: smokeImages is 0, or the evaluation could not be read.")
     if record["trainingSeconds"]:
         cost = amount(record["cost"]["training"])
         lines.append(f"Billed training: {record['trainingSeconds'] / 60:.0f} minutes, about {cost}.")

@@ -60,6 +60,16 @@ def claim(table: "Table", project: str, most: int, now: datetime) -> Literal["gr
     return "granted"
 
 
+def give_back(table: "Table", project: str, now: datetime) -> None:
+    """Count a wake that `claim` has granted no longer, as nothing was started; the next must wait all the same."""
+    table.update_item(
+        Key={"project": project, "item": _item(now)},
+        UpdateExpression="ADD #count :less",
+        ExpressionAttributeNames={"#count": "count"},
+        ExpressionAttributeValues={":less": -1},
+    )
+
+
 def left(table: "Table", project: str, most: int, now: datetime) -> int:
     """How many wakes of the day are left."""
     found = table.get_item(Key={"project": project, "item": _item(now)}, ConsistentRead=True)

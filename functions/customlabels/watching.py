@@ -6,7 +6,7 @@ the `units` on which the live model ran.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from customlabels import leases, locks
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 GUARD, REST = "guard", "rest"
 NAMESPACE = "CustomLabels"  # of the API's metrics, as inference.yaml sets it
+ANY_TIME = datetime.max.replace(tzinfo=UTC)  # whenever it was seen first, it must rest
 STOPS = 20  # that are remembered
 
 
@@ -44,11 +45,14 @@ class Rest(NamedTuple):
 
     since: datetime
     stopped: list[str]
+    due: list[str]  # that ran, or were about to, when the office closed, and could not be stopped at once
     units: dict[str, int]  # as StartProjectVersion takes them; empty where nobody knows
 
     def of(self, arn: str) -> datetime | None:
-        """Since when the version should rest; None for one that was stopped, and runs since somebody woke it."""
-        return None if arn in self.stopped else self.since
+        """From when on the version may run; None for one that was stopped, and runs since somebody woke it."""
+        if arn in self.stopped:
+            return None
+        return ANY_TIME if arn in self.due else self.since
 
 
 def read_notes(table: "Table", project: str) -> Notes:
@@ -84,13 +88,34 @@ def read_rest(table: "Table", project: str) -> Rest | None:
     if not item:
         return None
     units = {key: int(value) for key, value in item["units"].items()}
-    return Rest(datetime.fromisoformat(item["since"]), item["stopped"], units)
+    return Rest(datetime.fromisoformat(item["since"]), item["stopped"], item.get("due", []), units)
 
 
 def begin_rest(table: "Table", project: str, rest: Rest) -> None:
     """Let the project rest."""
     item = {**rest._asdict(), "since": rest.since.isoformat()}
     table.put_item(Item={"project": project, "item": REST, **item})
+
+
+def end_run(table: "Table", project: str, arn: str) -> None:
+    """Note that a version was stopped for the rest, so that one that is woken later stays; no rest is begun."""
+    rest = read_rest(table, project)
+    if rest and arn not in rest.stopped:
+        begin_rest(table, project, rest._replace(stopped=[*rest.stopped, arn]))
+
+
+def is_known(table: "Table", project: str) -> bool:
+    """Whether this stack has ever worked on the project: another stack's name may begin with the same letters."""
+    from boto3.dynamodb.conditions import Key
+
+    found = table.query(
+        KeyConditionExpression=Key("project").eq(project),
+        ProjectionExpression="#item",
+        Limit=3,
+        ExpressionAttributeNames={"#item": "item"},
+        ConsistentRead=True,
+    )
+    return any(item["item"] not in (GUARD, REST) for item in found["Items"])
 
 
 def end_rest(table: "Table", project: str) -> None:

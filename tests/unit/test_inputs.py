@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from customlabels.errors import InvalidInput
 from customlabels.inputs import keeps_running, project_of, resolve
@@ -63,6 +65,13 @@ def test_what_the_input_names_holds():
     }
     assert run["gate"] == {**DEFAULTS.gate, "metric": "recall", "minimum": 1}
     assert run["model"] == {**DEFAULTS.model, "minUnits": 2, "maxUnits": 5}
+
+
+def test_a_switch_runs_on_where_trained_models_do_not():
+    thrifty = replace(DEFAULTS, model={**DEFAULTS.model, "keepRunning": False})
+    assert resolve({"switchTo": "previous"}, SETTINGS, thrifty)["model"]["keepRunning"] is True
+    assert resolve({}, SETTINGS, thrifty)["model"]["keepRunning"] is False
+    assert keeps_running({"switchTo": "previous"}, False) is True
 
 
 @pytest.mark.parametrize("wanted", ["previous", "run-2026-11-22"])

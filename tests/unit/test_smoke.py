@@ -74,9 +74,16 @@ def test_no_more_are_chosen_than_asked_for_and_none_twice(drawn, most):
 )
 def test_the_gates_metric_over_the_answers_is_held_against_its_minimum(right, asked, minimum, accepted):
     good, bad = (Count("bolt", 1, 1, 0),), (Count("bolt", 1, 0, 0),)
-    verdict = judge([good] * right + [bad] * (asked - right), "f1", minimum)
+    verdict = judge([good] * right + [bad] * (asked - right), [good] * asked, "f1", minimum)
     assert (verdict.asked, verdict.accepted) == (asked, accepted)
 
 
+def test_a_model_that_was_not_right_about_them_must_be_as_good_as_it_was():
+    good, bad = (Count("bolt", 1, 1, 0),), (Count("bolt", 1, 0, 0),)
+    evaluated = [good, bad, bad]
+    assert judge([good, bad, bad], evaluated, "recall", 0.9).accepted
+    assert not judge([bad, bad, bad], evaluated, "recall", 0.9).accepted
+
+
 def test_nothing_asked_is_nothing_against_the_model():
-    assert judge([], "f1", 0.99) == (0, None, True)
+    assert judge([], [], "f1", 0.99) == (0, None, 0.99, True)

@@ -138,13 +138,16 @@ def test_no_schedule_but_the_watch_is_on_unless_asked_for():
 
 def test_what_no_state_can_mend_rings_an_alarm():
     alarms = resources("template.yaml", "AWS::CloudWatch::Alarm").values()
-    assert {alarm["MetricName"] for alarm in alarms} == {STOP_FAILED, RESTART_FAILED, "ExecutionsFailed"}
+    assert {alarm["MetricName"] for alarm in alarms} == {STOP_FAILED, RESTART_FAILED, "ExecutionsFailed", "Errors"}
     variables = source("template.yaml")["Globals"]["Function"]["Environment"]["Variables"]
     for alarm in alarms:
         assert (alarm["Statistic"], alarm["Threshold"], alarm["Period"]) == ("Sum", 1, 300)
         assert alarm["TreatMissingData"] == "notBreaching"
         assert alarm["AlarmActions"] == [{"Ref": "OutcomeTopic"}]
-        if alarm["MetricName"] == "ExecutionsFailed":
+        if alarm["MetricName"] == "Errors":
+            (dimension,) = alarm["Dimensions"]
+            assert dimension["Value"]["Ref"] in ("WatchModels", "KeepOfficeHours")
+        elif alarm["MetricName"] == "ExecutionsFailed":
             assert alarm["Dimensions"] == [{"Name": "StateMachineArn", "Value": {"Ref": "AfterTrain"}}]
         else:
             assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"] == NAMESPACE

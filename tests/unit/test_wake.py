@@ -136,13 +136,15 @@ def test_a_model_that_is_being_stopped_is_not_woken_yet(stack, live):
 def test_a_model_that_a_run_has_stopped_for_a_switch_is_left_to_the_run(stack, live):
     stop(stack, live)
     item = {"project": PROJECT, "item": "lock", "execution": "arn:run", "since": "2026-11-22T10:00:00Z"}
-    stack.table.put_item(Item={**item, "owes": live})
+    now = datetime.now(UTC)
+    stack.table.put_item(Item={**item, "owes": live, "owesSince": now.isoformat()})
     status, why, remaining = wake(started())
     assert (status, remaining) == ("STARTING", LIMIT)
     assert "make room" in why
     assert stack.running() == []
-    stack.table.put_item(Item={**item, "owes": f"{live}0"})
-    assert wake(started())[::2] == ("STARTING", LIMIT - 1), "what is owed is another version"
+    old = (now - timedelta(hours=3)).isoformat()
+    stack.table.put_item(Item={**item, "owes": live, "owesSince": old})
+    assert wake(started())[::2] == ("STARTING", LIMIT - 1), "the run has ended, and nobody has cleaned up after it"
     assert stack.running() == ["first"]
 
 
@@ -155,8 +157,8 @@ def test_without_a_live_model_nothing_is_started(stack, live):
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        ("ResourceInUseException", ("STARTING", None, LIMIT - 1)),
-        ("LimitExceededException", ("ASLEEP", "A quota of the account lets no more models run.", LIMIT - 1)),
+        ("ResourceInUseException", ("STARTING", None, LIMIT)),
+        ("LimitExceededException", ("ASLEEP", "A quota of the account lets no more models run.", LIMIT)),
     ],
 )
 def test_a_start_that_is_refused_is_told(stack, live, error, expected):

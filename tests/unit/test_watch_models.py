@@ -9,7 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from customlabels import leases
 from customlabels.errors import Unexpected
-from customlabels.watching import GUARD, REST, STOPS
+from customlabels.watching import GUARD, REST, STOPS, is_known
 
 from tests.conftest import TIMES
 from tests.stack import PROJECT, TEMPLATE, deployed
@@ -203,6 +203,7 @@ def test_a_stop_that_fails_is_shouted_and_tried_again(house, capsys):
 
 def test_a_project_that_cannot_be_looked_at_hinders_no_other(house, monkeypatch, capsys):
     house.stack.rekognition.create_project(ProjectName=f"{PROJECT}-a")
+    house.stack.table.put_item(Item={"project": f"{PROJECT}-a", "item": "run#once"})
     house.look()
     read = house.modules[0].read_notes
     monkeypatch.setattr(
@@ -265,6 +266,29 @@ def test_a_model_that_is_held_at_closing_time_is_stopped_later(house):
     assert event["why"] == "officeHours"
 
 
+def test_a_model_that_starts_at_closing_time_is_stopped_later(house):
+    house.stack.rekognition.stop_project_version(ProjectVersionArn=house.arn)
+    house.settle()
+    house.stack.rekognition.start_project_version(ProjectVersionArn=house.arn, MinInferenceUnits=1)
+    assert house.status == "STARTING"
+    assert house.hours("stop") == []
+    assert house.settle() == "RUNNING"
+    assert house.after(minutes=5)["stopped"] == [house.arn]
+    house.settle()
+    house.start()
+    assert house.after(minutes=5) == NOTHING, "somebody woke it since"
+
+
+def test_a_project_of_another_stack_is_not_looked_at(house, monkeypatch):
+    assert is_known(house.stack.table, PROJECT)
+    for item in (GUARD, REST):
+        house.stack.table.put_item(Item={"project": "foreign", "item": item})
+    assert not is_known(house.stack.table, "foreign")
+    house.forget("live")
+    monkeypatch.setattr(house.modules[0], "is_known", lambda table, project: False)
+    assert house.look() == house.after(minutes=20) == NOTHING
+
+
 def test_it_starts_on_the_units_that_it_ran_on(house):
     house.stack.rekognition.stop_project_version(ProjectVersionArn=house.arn)
     house.settle()
@@ -296,7 +320,13 @@ def started_on(house):
 def test_it_leaves_a_start_to_the_run_that_owes_it(house):
     house.hours("stop")
     house.settle()
-    house.put("lock", execution="arn", since="2026-11-25T00:00:00+00:00", owes=house.arn)
+    house.put(
+        "lock",
+        execution="arn",
+        since="2026-11-25T00:00:00+00:00",
+        owes=house.arn,
+        owesSince=datetime.now(UTC).isoformat(),
+    )
     assert house.hours("start") == []
     assert house.status == "STOPPED"
 

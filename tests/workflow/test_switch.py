@@ -50,7 +50,7 @@ def test_a_model_that_answers_otherwise_than_it_was_evaluated_never_goes_live(st
     result = stack.run({**images, **AGAIN}, name="bad")
     assert (result.status, result.error) == ("FAILED", "SmokeTestFailed"), result.cause
     assert "over 5 of its test images" in result.cause
-    assert "its f1 is 0.0000 now, below 0.6" in result.cause
+    assert "its f1 is 0.0000 now, below 0.6, which it had reached on them before" in result.cause
     assert stack.versions() == {"bad": "STOPPED", "good": "RUNNING"}
     assert live(stack) == ("good", None)
 
@@ -249,7 +249,10 @@ def test_a_switch_to_a_version_that_is_not_trained_is_an_invalid_input(stack, im
     stack.run({**images, **AGAIN}, name="broken")
     result = stack.run({"switchTo": "broken"})
     assert result.error == "InvalidInput"
-    assert "version broken, which is TRAINING_FAILED; accepted is a trained one" in result.cause
+    assert (
+        "version broken, which is TRAINING_FAILED; accepted is a trained one that is not just being stopped."
+        in result.cause
+    )
 
 
 def test_a_switch_to_a_deleted_previous_model_is_an_invalid_input(stack, images):

@@ -3,6 +3,7 @@
 Each case switches from the version `one`, which is live and runs, to the trained version `two`.
 """
 
+import uuid
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -296,6 +297,44 @@ def test_a_test_in_place_that_is_stopped_has_the_live_model_started_again(world,
     assert_stopped_at(result, state)
     assert world.ended(result, given).status == "SUCCEEDED"
     assert_old_is_live(world)
+
+
+def test_a_live_model_that_does_not_start_again_after_a_test_is_a_failure(world, trained):
+    _, _, given = trained
+    given = {**given, "model": {"keepRunning": False, "strategy": "in-place"}}
+    with broken(world, "StartLive"):
+        result = world.run(given)
+    assert (result.status, result.error) == ("FAILED", "StartFailed"), result.cause
+    assert "TestedResult" in result.states
+    assert "The live model one, which had made room, runs again." in result.cause
+    assert_old_is_live(world)
+    (event,) = world.published()
+    assert (event["outcome"], event["cause"]) == ("failed", result.cause)
+
+
+def test_a_debt_outlives_a_clean_up_that_failed(world):
+    world.cloud.service.faults.add("StopProjectVersion", "AccessDeniedException", call=2)
+    with broken(world, "SmokeTest"):
+        result = world.run(switch("in-place"))
+    assert "The clean-up of this run failed" in result.cause
+    assert name_of(world.lock["owes"]) == "one"
+    cleaned = world.ended(result, switch("in-place"))
+    assert cleaned.status == "SUCCEEDED", cleaned.cause
+    assert world.running() == ["one"]
+    assert "owes" not in world.lock
+    assert live(world) == ("one", None)
+
+
+def test_the_clean_up_leaves_what_another_run_switches_to(world, trained):
+    result = world.run(switch("blue-green"), stop_at="StopPrevious")
+    assert sorted(world.running()) == ["one", "two"]
+    other = world.train.start({"switchTo": "previous"}, name=f"back-{uuid.uuid4().hex[:8]}")
+    cleaned = world.ended(result, switch("blue-green"))
+    assert cleaned.status == "SUCCEEDED", cleaned.cause
+    back = world.train.result(other)
+    assert back.status == "SUCCEEDED", back.cause
+    assert world.running() == ["one"]
+    assert live(world) == ("one", "two")
 
 
 def test_the_next_run_starts_a_live_model_again_that_a_stopped_one_left(world):
