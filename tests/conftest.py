@@ -34,6 +34,7 @@ TIMES = Settings(
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Each file is a group of its own, as its fixtures are; see _SHARED for the others. Slow folders go first."""
 
