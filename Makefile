@@ -26,7 +26,7 @@ down: $(READY) ## Stop the local cloud
 
 # Three processes on two cores: some tests wait for sam and for servers more than they compute.
 test: lint ## Run every check and every test
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## Check formatting, types and templates
 	$(BIN)/ruff format --check .

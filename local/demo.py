@@ -58,7 +58,7 @@ def build(environment: str, port: int) -> None:
 
 
 def deploy_stack(environment: str, port: int, parameters: Mapping[str, str]) -> Stack:
-    """`sam deploy` what `build` built, and return the stack; DemoError with the log's end."""
+    """`sam deploy` what `build` built, within `alone`, and return the stack; DemoError with the log's end."""
     built = _workplace(environment) / "build" / "template.yaml"
     quiet = ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
     overrides = ["--parameter-overrides", *_overrides(parameters)]
@@ -74,7 +74,7 @@ def deploy_inference(port: int, training: Stack) -> Stack:
 
 def deploy(port: int) -> tuple[Stack, Stack]:
     """Build both stacks and deploy them; returns the training and the inference stack."""
-    with _alone(), ThreadPoolExecutor() as pool:
+    with alone(), ThreadPoolExecutor() as pool:
         for built in [pool.submit(build, environment, port) for environment in TEMPLATES]:
             built.result()
         training = deploy_stack("default", port, {})
@@ -157,7 +157,7 @@ def demo(place: cloud.Place, screen: Screen) -> None:
     """Every step of `make demo`, each announced with its time; DemoError, CommandError or CloudError."""
     port = place.port
     step = Steps(screen)
-    with _alone(), ThreadPoolExecutor() as pool:
+    with alone(), ThreadPoolExecutor() as pool:
         with step("Starting the local cloud, building both stacks, writing the sample images"):
             builds = [pool.submit(build, environment, port) for environment in TEMPLATES]
             written = pool.submit(samples.write_digits)
@@ -254,7 +254,7 @@ def _overrides(parameters: Mapping[str, str]) -> list[str]:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Two processes that deploy, to whichever local cloud, do it one after the other: they build in one place."""
     LOCAL.mkdir(exist_ok=True)
     with (LOCAL / "deploy.lock").open("w") as lock:

@@ -11,10 +11,6 @@ from local.rekognition.settings import Settings
 from tests.browser import browser
 from tests.stack import Stack, deployed
 
-# The tests on the local cloud share one process: both stacks are built and deployed once, and no other process
-# builds in the folder that they deploy from.
-_SHARED = ("tests/local/",)
-
 # A busy machine makes examples slow, which says nothing about what they show.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
@@ -34,15 +30,8 @@ TIMES = Settings(
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each file is a group of its own, as its fixtures are; see _SHARED for the others. Slow folders go first."""
-
-    def group(item: pytest.Item) -> str:
-        return next((name for name in _SHARED if item.nodeid.startswith(name)), item.nodeid.split("::")[0])
-
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
+    """Slow folders go first, so that no process is left alone with them at the end."""
     slow = ("tests/local/", "tests/workflow/", "tests/contract/")
     items.sort(
         key=lambda item: next((i for i, name in enumerate(slow) if item.nodeid.startswith(name)), len(slow))

@@ -64,7 +64,8 @@ def other(deployed, trained):
     ended = deployed.run("money", given)
     assert ended["status"] == "SUCCEEDED", ended
     yield project
-    demo.deploy_stack("default", deployed.port, {})
+    with demo.alone():
+        demo.deploy_stack("default", deployed.port, {})
     for name, status in deployed.versions(project).items():
         if status in ("RUNNING", "STARTING"):
             deployed.stop(arn_of(deployed, project, name))
@@ -167,7 +168,8 @@ def test_the_schedule_stops_an_idle_model_and_an_orphan(deployed, other, told):
     image = samples.unseen(deployed.samples, "3").read_bytes()
     assert deployed.ask("/predictions", image)[0] == 200
     wait_until(lambda: counted(deployed) > before, 10)
-    demo.deploy_stack("default", deployed.port, SHORT)
+    with demo.alone():
+        demo.deploy_stack("default", deployed.port, SHORT)
     deployed.cloud.client("dynamodb").delete_item(**state(deployed, other, "live"))
     told()
     _, orphan = wait_until(lambda: deployed.versions(other)["money"] in ("STOPPING", "STOPPED"), 150)

@@ -18,7 +18,8 @@ Answer = tuple[int, dict[str, Any], dict[str, str]]
 
 def deploy(deployed: Deployed, **parameters: str) -> None:
     passed = {name: deployed.training.output(name) for name in ("DataBucketName", "StateTableName")}
-    demo.deploy_stack("inference", deployed.port, {**passed, **parameters})
+    with demo.alone():
+        demo.deploy_stack("inference", deployed.port, {**passed, **parameters})
 
 
 def until(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:

@@ -16,7 +16,7 @@ def test_refused_characters_are_replaced_and_the_names_stay_apart():
     assert first != second
 
 
-@given(st.text(st.characters(exclude_characters=":"), min_size=1, max_size=80))
+@given(st.text(st.characters(codec="utf-8", exclude_characters=":"), min_size=1, max_size=80))
 def test_every_execution_name_gives_a_name_that_rekognition_accepts(name):
     assert PROJECT_NAME.fullmatch(version_name(MACHINE + name))
 
