@@ -1,15 +1,12 @@
 """CheckStopped: waits until a version no longer runs."""
 
-from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
 from customlabels.errors import Unexpected
-from customlabels.executions import is_running
-from customlabels.leases import leased
+from customlabels.leases import lease_on
 from customlabels.models import RUNNING, find_version
 from customlabels.polling import TooLong, again, done
 from customlabels.settings import Settings
@@ -42,5 +39,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def _held(event: dict[str, Any], arn: str) -> str | None:
     if "project" not in event:  # a run that began before there were leases
         return None
-    holder = leased(table, event["project"], datetime.now(UTC), partial(is_running, steps)).get(arn)
+    holder = lease_on(table, event["project"], arn, steps)
     return holder and f"Version {event['version']} still runs for {holder}, and is stopped once that has ended."

@@ -5,8 +5,6 @@ It is called in a loop, by the run itself or, when the run was ended from outsid
 
 import json
 import os
-from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import boto3
@@ -17,7 +15,7 @@ from customlabels.errors import NAMES, Unexpected
 from customlabels.executions import is_running
 from customlabels.failures import ENDED, compose, read_failure
 from customlabels.inputs import keeps_running, project_of
-from customlabels.leases import leased
+from customlabels.leases import lease_on
 from customlabels.locks import holder_of, owed_by, settle
 from customlabels.models import (
     RUNNING,
@@ -110,7 +108,7 @@ def _to_stop(project_arn: str, project: str, event: dict[str, Any]) -> Any:
     holder = holder_of(table, project)
     if holder and holder != event["execution"] and is_running(steps, holder):
         return None
-    if not live.previous or live.previous in leased(table, project, datetime.now(UTC), partial(is_running, steps)):
+    if not live.previous or lease_on(table, project, live.previous, steps):
         return None
     return find_version(rekognition, project_arn, parse_version_arn(live.previous).version)
 

@@ -1,15 +1,12 @@
 """StopLive: stops the live version to make room for the new one, and waits until it has stopped."""
 
-from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
 from customlabels.errors import SwitchFailed
-from customlabels.executions import is_running
-from customlabels.leases import leased
+from customlabels.leases import lease_on
 from customlabels.locks import owe
 from customlabels.models import RUNNING, find_version, stop
 from customlabels.names import parse_version_arn
@@ -34,7 +31,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     status = version["Status"] if version else "GONE"
     if status not in RUNNING or live == event["arn"]:
         return {**event["inPlace"], "poll": done(poll)}
-    holder = leased(table, event["project"], datetime.now(UTC), partial(is_running, steps)).get(live)
+    holder = lease_on(table, event["project"], live, steps)
     what = (
         f"The live version was still {status}"
         if holder is None

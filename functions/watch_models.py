@@ -99,7 +99,7 @@ def _look(project: str, running: list[str], before: Notes, at: datetime) -> dict
 
 def _requests(project: str, at: datetime) -> Requests:
     try:
-        return read_requests(cloudwatch, project, *window(limits.idle, at))
+        return read_requests(cloudwatch, settings.namespace, project, *window(limits.idle, at))
     except (ClientError, BotoCoreError):
         logger.exception("no figure of requests", extra={"project": project})
         return None

@@ -4,8 +4,11 @@ An item of the state table under `lease#<name>`, held by an execution while it r
 """
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from customlabels.executions import is_running
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -53,6 +56,11 @@ def leased(table: "Table", project: str, now: datetime, runs: Callable[[str], bo
         page = table.query(
             KeyConditionExpression=asked, ConsistentRead=True, ExclusiveStartKey=page["LastEvaluatedKey"]
         )
+
+
+def lease_on(table: "Table", project: str, arn: str, steps: Any) -> str | None:
+    """The name of a lease that holds this version now, or None; `steps` is a client of Step Functions."""
+    return leased(table, project, datetime.now(UTC), partial(is_running, steps)).get(arn)
 
 
 def _ahead(until: str, now: datetime) -> bool:

@@ -64,13 +64,13 @@ def settle(table: "Table", project: str, execution: str) -> bool:
 
 def holder_of(table: "Table", project: str) -> str | None:
     """The execution that holds the lock, which may have ended since; None where nobody does."""
-    item = table.get_item(Key={"project": project, "item": ITEM}, ConsistentRead=True).get("Item", {})
+    item = _read(table, project)
     return str(item["execution"]) if "execution" in item else None
 
 
 def owed_by(table: "Table", project: str, execution: str, live: str | None) -> str | None:
     """`live` where a holder of this execution's lock has written that it stopped that version, else None."""
-    held = table.get_item(Key={"project": project, "item": ITEM}, ConsistentRead=True).get("Item", {})
+    held = _read(table, project)
     mine = held.get("execution") == execution and held.get("owes") == live
     return live if mine else None
 
@@ -84,6 +84,11 @@ def release(table: "Table", project: str, execution: str) -> bool:
             ExpressionAttributeValues={":me": execution},
         )
     )
+
+
+def _read(table: "Table", project: str) -> dict[str, Any]:
+    found = table.get_item(Key={"project": project, "item": ITEM}, ConsistentRead=True)
+    return found.get("Item", {})
 
 
 def _if_mine(write: Callable[[], Any]) -> bool:
@@ -101,7 +106,7 @@ def owed(table: "Table", project: str) -> str | None:
 
     After SWITCH it is None, too: the run has ended in a way that nobody has cleaned up after.
     """
-    item = table.get_item(Key={"project": project, "item": ITEM}, ConsistentRead=True).get("Item", {})
+    item = _read(table, project)
     if not item.get("owes") or datetime.fromisoformat(str(item["owesSince"])) < datetime.now(UTC) - SWITCH:
         return None
     return str(item["owes"])
@@ -125,6 +130,6 @@ def _put(table: "Table", project: str, execution: str, since: str, former: str |
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
-        held = table.get_item(Key={"project": project, "item": ITEM}, ConsistentRead=True).get("Item")
+        held = _read(table, project)
         return held or _put(table, project, execution, since, former)  # None: let go of meanwhile
     return None

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 GUARD, REST = "guard", "rest"
-NAMESPACE = "CustomLabels"  # of the API's metrics, as inference.yaml sets it
 ANY_TIME = datetime.max.replace(tzinfo=UTC)  # whenever it was seen first, it must rest
 STOPS = 20  # that are remembered
 
@@ -77,7 +76,7 @@ def write_notes(table: "Table", project: str, notes: Notes) -> None:
 
 def read_holders(table: "Table", project: str, now: datetime, runs: Callable[[str], bool]) -> Holders:
     """Who holds the project's versions now; `runs` says whether an execution still does."""
-    execution = _read(table, project, locks.ITEM).get("execution")
+    execution = locks.holder_of(table, project)
     held = execution if execution and runs(execution) else None
     return Holders(held, leases.leased(table, project, now, runs))
 
@@ -123,10 +122,13 @@ def end_rest(table: "Table", project: str) -> None:
     table.delete_item(Key={"project": project, "item": REST})
 
 
-def read_requests(cloudwatch: Any, project: str, begin: datetime, end: datetime) -> Requests:
-    """The requests that the API of the project has counted, asleep or not, in whole buckets from begin to end."""
+def read_requests(cloudwatch: Any, namespace: str, project: str, begin: datetime, end: datetime) -> Requests:
+    """The requests that the API of the project has counted, asleep or not, in whole buckets from begin to end.
+
+    `namespace` is that of both stacks' metrics.
+    """
     metric = {
-        "Namespace": NAMESPACE,
+        "Namespace": namespace,
         "MetricName": REQUESTS,
         "Dimensions": [{"Name": "project", "Value": project}],
     }

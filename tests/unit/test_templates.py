@@ -7,7 +7,6 @@ from customlabels.alarms import RESTART_FAILED, STOP_FAILED
 from customlabels.clients import MODEL, STORE, TABLE
 from customlabels.refusals import CODES
 from customlabels.uploads import PREFIX
-from customlabels.watching import NAMESPACE
 
 from tests.templates import NAMES, ROOT, source, transformed
 
@@ -150,10 +149,10 @@ def test_what_no_state_can_mend_rings_an_alarm():
         elif alarm["MetricName"] == "ExecutionsFailed":
             assert alarm["Dimensions"] == [{"Name": "StateMachineArn", "Value": {"Ref": "AfterTrain"}}]
         else:
-            assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"] == NAMESPACE
+            assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"] == "CustomLabels"
             assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
     serving = source("inference.yaml")["Globals"]["Function"]["Environment"]["Variables"]
-    assert serving["POWERTOOLS_METRICS_NAMESPACE"] == NAMESPACE
+    assert serving["POWERTOOLS_METRICS_NAMESPACE"] == "CustomLabels"
 
 
 def test_the_topic_takes_alarms_and_budgets_of_this_account_only():

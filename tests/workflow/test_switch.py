@@ -1,6 +1,7 @@
 """The switch: from the start of an accepted model to the stop of the one before, and back."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from customlabels.leases import take
@@ -140,7 +141,7 @@ def test_in_place_a_sleeping_model_is_left_asleep(stack, images):
 
 def test_a_leased_model_is_not_stopped_by_a_switch(stack, images):
     first = stack.run(images, name="first").output
-    until = stack.modules["check_stopped"].datetime(2999, 1, 1, tzinfo=stack.modules["check_stopped"].UTC)
+    until = datetime(2999, 1, 1, tzinfo=UTC)
     take(stack.table, PROJECT, "batch-1", first["projectVersionArn"], until=until)
     result = stack.run({**images, **AGAIN}, name="second")
     assert result.status == "SUCCEEDED", result.cause
@@ -154,7 +155,7 @@ def test_in_place_waits_for_a_lease_and_gives_up_with_the_live_model_running():
         train, test = stack.put("train", range(8)), stack.put("test", range(100, 103))
         given = {"training": {"folder": train}, "testing": {"folder": test}, "gate": {"minimum": 0.6}}
         first = stack.run(given, name="first").output
-        until = stack.modules["check_stopped"].datetime(2999, 1, 1, tzinfo=stack.modules["check_stopped"].UTC)
+        until = datetime(2999, 1, 1, tzinfo=UTC)
         take(stack.table, PROJECT, "batch-1", first["projectVersionArn"], until=until)
         result = stack.run({**given, **AGAIN, "model": IN_PLACE}, name="second")
         assert (result.status, result.error) == ("FAILED", "SwitchFailed"), result.cause
