@@ -1,5 +1,6 @@
 """Api: every route but POST /predictions, which predict.py serves for itself."""
 
+import json
 import time
 import traceback
 from typing import Any
@@ -12,7 +13,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 from customlabels.answers import common_headers, proxy_answer, request_id
 from customlabels.refusals import Refusal
-from customlabels.routes import about, model, uploads
+from customlabels.routes import about, feedback, model, page, uploads
 from customlabels.serving import Serving
 
 UNAVAILABLE = Refusal("ServiceUnavailable", "A service could not be reached; try again after some seconds.", 5)
@@ -34,7 +35,7 @@ logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(project=settings.project)
 app = APIGatewayRestResolver(enable_validation=True)
-for group in (about, model, uploads):
+for group in (about, feedback, model, page, uploads):
     app.include_router(group.router)
 
 
@@ -44,13 +45,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     began, identity = time.monotonic(), request_id(event)
     headers = common_headers(identity, settings.cors_origin)
     try:
-        _check_type(event)
+        _check_body(event)
         answer = app.resolve(event, context)
     except Exception as error:  # what no route can have raised: the resolver's own
         refusal = refusal_of(error)
         answer = proxy_answer(refusal.status, refusal.body, refusal.headers)
     single = {name: values[-1] for name, values in answer.pop("multiValueHeaders", {}).items()}
-    answer["headers"] = {**single, **answer.get("headers", {}), **headers}
+    answer["headers"] = {**headers, **single, **answer.get("headers", {})}
     logger.info("answered", extra={"route": event.get("resource"), "status": answer["statusCode"], "id": identity})
     metrics.add_metric("ApiRequests", MetricUnit.Count, 1)
     metrics.add_metric("ApiLatency", MetricUnit.Milliseconds, (time.monotonic() - began) * 1000)
@@ -90,7 +91,8 @@ def _invalid(error: RequestValidationError) -> Refusal:
     return Refusal("InvalidField", f"{place or 'The body'} is not accepted: {first['msg'].rstrip('.')}.")
 
 
-def _check_type(event: dict[str, Any]) -> None:
+def _check_body(event: dict[str, Any]) -> None:
+    """Refuse what is not JSON; the resolver would take too long a number for a fault of ours."""
     if event.get("httpMethod") != "POST":
         return
     given = next((v for n, v in (event.get("headers") or {}).items() if n.lower() == "content-type"), "")
@@ -98,3 +100,8 @@ def _check_type(event: dict[str, Any]) -> None:
         raise Refusal(
             "UnsupportedMediaType", f"The Content-Type is {given[:100]!r}; accepted is application/json."
         )
+    if event.get("body") and not event.get("isBase64Encoded"):
+        try:
+            json.loads(event["body"])
+        except (ValueError, RecursionError):
+            raise Refusal(NOT_JSON.code, NOT_JSON.message) from None

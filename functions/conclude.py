@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
+from customlabels import figures
 from customlabels.alarms import STOP_FAILED, sound
 from customlabels.clients import PATIENT
 from customlabels.locks import release
@@ -25,6 +26,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     run = {**event, **event.get("cleanUp", {}).get("run", {})}
     record = record_of(run, datetime.now(UTC).isoformat(timespec="seconds"), prices)
     write(table, run["project"], record)
+    figures.tell(settings, run["project"], figures.of_run(record))
     if "cleanUpFailed" in event:  # a model may still run: the alarm on this metric says so too
         sound(STOP_FAILED, settings)
     # A clean-up that failed keeps the lock, and with it what it owes: whoever cleans up after it reads it there.

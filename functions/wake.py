@@ -1,23 +1,25 @@
 """Wake: starts the live model when a request has found it asleep, at most so many times a day."""
 
-from datetime import UTC, datetime
+import os
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 from customlabels.clients import MODEL, TABLE
+from customlabels.daily import Daily
 from customlabels.locks import owed
 from customlabels.models import STARTABLE, find_project, find_version, name_of, read_live, units_of
 from customlabels.names import parse_version_arn
 from customlabels.serving import Serving
-from customlabels.wakes import Wakes, claim, give_back, left
 
+APART = timedelta(seconds=30)  # of two wakes; requests that meet the same sleeping model are one wake
 QUOTA = "A quota of the account lets no more models run."
 settings = Serving.read()
-wakes = Wakes.read()
 rekognition = boto3.client("rekognition", config=MODEL.config)
 table = boto3.resource("dynamodb", config=TABLE.config).Table(settings.state_table)
+wakes = Daily(table, settings.project, "wakes#", int(float(os.environ["WAKES_PER_DAY"])), APART)
 logger = Logger()
 
 
@@ -30,7 +32,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     version = find_version(rekognition, project["ProjectArn"], name) if project else None
     status, why = _wake(version, units, now) if version else ("ASLEEP", "No version of the project is live.")
     logger.info("asked to wake", extra={"arn": arn, "status": status, "why": why})
-    return {"status": status, "why": why, "wakesLeft": left(table, settings.project, wakes.per_day, now)}
+    return {"status": status, "why": why, "wakesLeft": wakes.left(now)}
 
 
 def _wake(version: Any, units: dict[str, int], now: datetime) -> tuple[str, str | None]:
@@ -44,9 +46,9 @@ def _wake(version: Any, units: dict[str, int], now: datetime) -> tuple[str, str 
         return "ASLEEP", f"Version {name} is just being stopped, and can be started in some minutes."
     if status not in STARTABLE:
         return "ASLEEP", f"Version {name} cannot be started, for it is {status}."
-    claimed = claim(table, settings.project, wakes.per_day, now)
+    claimed = wakes.claim(now)
     if claimed == "used up":
-        return "ASLEEP", f"It was started {wakes.per_day} times today already, which is the limit."
+        return "ASLEEP", f"It was started {wakes.most} times today already, which is the limit."
     return _start(version, units, now) if claimed == "granted" else ("STARTING", None)
 
 
@@ -57,7 +59,7 @@ def _start(version: Any, units: dict[str, int], now: datetime) -> tuple[str, str
             ProjectVersionArn=version["ProjectVersionArn"], **units_of(version, units)
         )
     except ClientError as error:
-        give_back(table, settings.project, now)
+        wakes.give_back(now)
         code = error.response["Error"]["Code"]
         if code == "LimitExceededException":
             return "ASLEEP", QUOTA

@@ -6,6 +6,7 @@ from functools import partial
 import boto3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
+from customlabels import figures
 from customlabels.alarms import STOP_FAILED, sound
 from customlabels.clients import PATIENT
 from customlabels.executions import is_running
@@ -46,8 +47,12 @@ def handler(event: object, context: object) -> dict[str, list[str]]:
             if not is_known(table, project):  # of another stack, or of a person
                 continue
             running = [arn for arn, status in statuses(rekognition, project_arn).items() if status == "RUNNING"]
-            for ended in _watch(project, running, now()):
+            found = _watch(project, running, now())
+            for ended in found:
                 (failed if ended.error else stopped).append(ended.stop.arn)
+            if running:  # a metric that is not sent costs nothing
+                orphans = sum(ended.stop.why == "orphan" for ended in found)
+                figures.tell(settings, project, {figures.RUNNING: len(running), figures.ORPHANS: orphans})
         except (ClientError, BotoCoreError):
             logger.exception("not looked at", extra={"project": project})
             sound(STOP_FAILED, settings)

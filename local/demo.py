@@ -208,6 +208,7 @@ def show_next(
     screen.line()
     screen.line(f"Prediction: {shown} is {best(prediction)}; it shows a {image.stem}.", style="bold")
     screen.line(f"API:        {api.url}")
+    screen.line(f"Page:       {api.url}/ (to try images in a browser; its API key is {api.key})")
     screen.line()
     screen.line("Ask again:")
     screen.line(

@@ -85,6 +85,9 @@ def _of_the_resolver() -> dict[str, Any]:
     names = ("PROJECT", "STATE_TABLE", "DATA_BUCKET", "CORS_ORIGIN")
     told = {
         "LOW_CONFIDENCE": "50",
+        "FEEDBACK_PER_DAY": "1",
+        "FEEDBACK_DAYS": "1",
+        "INFERENCE_PRICE": "0",
         "POWERTOOLS_SERVICE_NAME": "api",
         "POWERTOOLS_METRICS_NAMESPACE": "CustomLabels",
     }

@@ -24,9 +24,14 @@ def decide(source: Source, refresh: str, existing: dict[str, str] | None) -> Act
     if existing["status"] not in READABLE:
         return "replace"
     # Rekognition splits into an empty test dataset only: to merge a split into one that is filled is to keep it.
-    if refresh == "keep" or source.value == existing["arn"] or (refresh == "merge" and source.kind == "split"):
+    if refresh == "keep" or is_own(source, existing) or (refresh == "merge" and source.kind == "split"):
         return "keep"
     return "merge" if refresh == "merge" else "replace"
+
+
+def is_own(source: Source, existing: dict[str, str] | None) -> bool:
+    """Whether a run's source is the very dataset that the project has."""
+    return existing is not None and source.value == existing["arn"]
 
 
 def must_rebuild(existing: dict[str, str] | None) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from json.encoder import encode_basestring
@@ -39,6 +40,15 @@ class Image(NamedTuple):
             return labels_of(json.loads(self.line))
         except ValueError:
             return self.line  # no JSON: the checks will say so
+
+
+def first(images: Sequence[Image], others: Iterable[Image]) -> Iterator[Image]:
+    """`images`, then those of `others` that are at none of their addresses."""
+    taken = {image.reference for image in images}
+    yield from images
+    for image in others:
+        if image.reference not in taken:
+            yield image
 
 
 def labels_of(line: Any) -> str:

@@ -45,14 +45,14 @@ def read_request(event: dict[str, Any]) -> Request:
     if kind in IMAGE_TYPES:
         if not encoded:
             raise Refusal("InvalidImage", "The body did not arrive as binary; send the image's own bytes.")
-        return Request(*_image(_decode(body)))
+        return Request(*read_image(decode(body)))
     if encoded:
         try:
-            body = _decode(body).decode()
+            body = decode(body).decode()
         except UnicodeDecodeError:
             raise Refusal("InvalidBody", "The body is not UTF-8 text.") from None
     if kind == "text/plain":
-        return Request(*_image(_decode(body)))
+        return Request(*read_image(decode(body)))
     return _read_json(body)
 
 
@@ -80,11 +80,11 @@ def _read_json(body: str) -> Request:
     if ("image" in fields) == ("s3" in fields):
         raise Refusal("InvalidField", "Either image (base64) or s3 (the key of an uploaded image) is needed.")
     if "s3" in fields:
-        return Request(None, None, _key(fields["s3"]), options, labels, most)
+        return Request(None, None, read_key(fields["s3"]), options, labels, most)
     image = fields["image"]
     if not isinstance(image, str):
         raise Refusal("InvalidField", "image is not a text; accepted is an image in base64.")
-    return Request(*_image(_decode(image)), None, options, labels, most)
+    return Request(*read_image(decode(image)), None, options, labels, most)
 
 
 def _most(given: Any) -> int | None:
@@ -112,7 +112,8 @@ def _labels(given: Any) -> frozenset[str] | None:
     return frozenset(given)
 
 
-def _key(stored: Any) -> str:
+def read_key(stored: Any) -> str:
+    """The key of {"key": "uploads/…"}, or Refusal."""
     from customlabels.uploads import check_key  # not every call needs it
 
     if not isinstance(stored, dict) or stored.keys() != {"key"}:
@@ -120,8 +121,8 @@ def _key(stored: Any) -> str:
     return check_key(stored["key"])
 
 
-def _decode(text: str) -> bytes:
-    """The bytes of base64 text; white space and a `data:` prefix are passed over."""
+def decode(text: str) -> bytes:
+    """The bytes of base64 text, or Refusal; white space and a `data:` prefix are passed over."""
     head = text[:200].lstrip()
     if head[:5].lower() == "data:":
         text = text.lstrip()
@@ -138,8 +139,8 @@ def _decode(text: str) -> bytes:
         raise Refusal("InvalidBase64", "The image is not base64.") from None
 
 
-def _image(image: bytes) -> tuple[bytes, Header]:
-    """The image and its size in pixels, from its header: nothing is decompressed."""
+def read_image(image: bytes) -> tuple[bytes, Header]:
+    """The image and its size in pixels, from its header, or Refusal: nothing is decompressed."""
     if not image:
         raise Refusal("InvalidImage", "The image is empty.")
     if len(image) > LARGEST_IMAGE:

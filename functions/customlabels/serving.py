@@ -29,5 +29,5 @@ class Serving:
             low_confidence=float(environment["LOW_CONFIDENCE"]),
             service=environment["POWERTOOLS_SERVICE_NAME"],
             namespace=environment["POWERTOOLS_METRICS_NAMESPACE"],
-            wake_function=environment.get("WAKE_FUNCTION", ""),  # set for Predict only
+            wake_function=environment.get("WAKE_FUNCTION", ""),  # set for those who may ask it
         )

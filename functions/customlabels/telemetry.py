@@ -1,4 +1,4 @@
-"""Log lines and metrics of Predict in the form of Powertools, whose import would cost a cold start 8 % more CPU.
+"""Log lines and metrics in the form of Powertools, whose import would cost Predict's cold start 8 % more CPU.
 
 Each is one line of JSON on standard output: Lambda hands it to CloudWatch Logs, which takes the metrics from it
 (embedded metric format).
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 REQUESTS = "Requests"
-UNITS = {"Latency": "Milliseconds"}  # everything else is a count
+UNITS = {"Latency": "Milliseconds", "F1": "None", "TrainingCost": "None"}  # everything else is a count
 
 
 def log(service: str, level: str, message: str, **fields: Any) -> None:
@@ -33,6 +33,14 @@ def count(namespace: str, dimensions: dict[str, str], version: str | None, value
     told = {"Namespace": namespace, "Dimensions": sets, "Metrics": metrics}
     asked = {"Namespace": namespace, "Dimensions": [["project"]], "Metrics": [{"Name": REQUESTS, "Unit": "Count"}]}
     about = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [told, asked]}
+    _write({"_aws": about, **dimensions, **values})
+
+
+def measure(namespace: str, sets: list[list[str]], dimensions: dict[str, str], values: dict[str, float]) -> None:
+    """Metrics by each of the `sets` of names of `dimensions`."""
+    metrics = [{"Name": name, "Unit": UNITS.get(name, "Count")} for name in values]
+    told = {"Namespace": namespace, "Dimensions": sets, "Metrics": metrics}
+    about = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [told]}
     _write({"_aws": about, **dimensions, **values})
 
 

@@ -1,4 +1,7 @@
-"""What Predict answers while the live model sleeps and requests may wake it; imported only then."""
+"""Asks the function Wake to start the live model, for Predict while it sleeps and for POST /model/start.
+
+Imported only where requests may wake it.
+"""
 
 import json
 import time
@@ -30,20 +33,26 @@ class Waker:
         now = time.monotonic()
         if self._last is None or now - self._last[0] >= AGAIN:
             try:
-                refusal = self._invoke()
+                refusal = STARTED if self.told()["status"] == "RUNNING" else STARTING
+            except Refusal as told:
+                refusal = told
             except Exception as error:  # whatever it is, the client only needs to know that the model sleeps
                 log(self._service, "ERROR", "Wake gave no answer", error=type(error).__name__)
                 refusal = SILENT
             self._last = (now, refusal)
         return self._last[1]
 
-    def _invoke(self) -> Refusal:
+    def told(self) -> dict[str, Any]:
+        """What Wake answers, asked now: {"status": "RUNNING" or "STARTING", "why", "wakesLeft"}.
+
+        Refusal with the reason where the model is not started; RuntimeError, or botocore's, where Wake fails.
+        """
         self._client = self._client or self._session.create_client("lambda", config=WAKE.config)
         answer = self._client.invoke(FunctionName=self._function, Payload=b"{}")
         if answer.get("FunctionError"):
             raise RuntimeError("Wake failed")
-        told = json.load(answer["Payload"])
+        told: dict[str, Any] = json.load(answer["Payload"])
         log(self._service, "INFO", "asked to wake", status=told["status"], left=told["wakesLeft"])
         if told["status"] == "ASLEEP":
-            return Refusal("ModelNotRunning", f"The model is asleep, and is not started now. {told['why']}", LONG)
-        return STARTED if told["status"] == "RUNNING" else STARTING
+            raise Refusal("ModelNotRunning", f"The model is asleep, and is not started now. {told['why']}", LONG)
+        return told

@@ -154,7 +154,7 @@ def test_a_body_that_is_no_text_is_refused(alone):
     assert (status, body["code"]) == (400, "InvalidBody")
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/model/start"])
+@pytest.mark.parametrize("path", ["/page", "/nothing", "/model/start"])
 def test_an_unknown_path_is_a_404(alone, path):
     status, body, _ = ask(alone, "GET", path)
     assert (status, body["code"]) == (404, "NotFound")

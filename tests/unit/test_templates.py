@@ -1,8 +1,10 @@
 """The templates after SAM's transform: who may do what, and what is open."""
 
 import json
+import re
 
 import pytest
+from customlabels import figures
 from customlabels.alarms import RESTART_FAILED, STOP_FAILED
 from customlabels.clients import MODEL, STORE, TABLE
 from customlabels.refusals import CODES
@@ -126,33 +128,98 @@ def test_the_state_table_is_on_demand_and_recoverable():
 def test_no_schedule_but_the_watch_is_on_unless_asked_for():
     schedules = resources("template.yaml", "AWS::Scheduler::Schedule")
     states = {"TrainWeekly": "ScheduleState", **dict.fromkeys(HOURS, "OfficeHoursState")}
-    assert schedules.keys() == {"WatchModelsWatch", *states}
+    always = {"WatchModelsWatch", "CheckFreshnessDaily"}
+    assert schedules.keys() == {*always, *states}
     for name, state in states.items():
         assert schedules[name]["State"] == {"Ref": state}
         assert source("template.yaml")["Parameters"][state]["Default"] == "DISABLED"
-    assert schedules["WatchModelsWatch"].get("State", "ENABLED") == "ENABLED"
+    assert all(schedules[name].get("State", "ENABLED") == "ENABLED" for name in always)
     assert not any("Name" in of for of in schedules.values())
     assert [json.loads(schedules[name]["Target"]["Input"])["do"] for name in HOURS] == ["start", "stop"]
 
 
+# The alarms that say what a message of its own has said already.
+QUIET = {"RunFailed", "ModelRefused", "ModelOrphaned"}
+WATCHED = {
+    "WatchFailed": "WatchModels",
+    "OfficeHoursFailed": "KeepOfficeHours",
+    "FreshnessFailed": "CheckFreshness",
+}
+
+
 def test_what_no_state_can_mend_rings_an_alarm():
-    alarms = resources("template.yaml", "AWS::CloudWatch::Alarm").values()
-    assert {alarm["MetricName"] for alarm in alarms} == {STOP_FAILED, RESTART_FAILED, "ExecutionsFailed", "Errors"}
+    alarms = resources("template.yaml", "AWS::CloudWatch::Alarm")
     variables = source("template.yaml")["Globals"]["Function"]["Environment"]["Variables"]
-    for alarm in alarms:
-        assert (alarm["Statistic"], alarm["Threshold"], alarm["Period"]) == ("Sum", 1, 300)
+    own = {
+        "StopFailed": STOP_FAILED,
+        "RestartFailed": RESTART_FAILED,
+        "RunFailed": figures.FAILED,
+        "ModelRefused": figures.REFUSED,
+        "ModelOrphaned": figures.ORPHANS,
+        "RunsStale": figures.AGE,
+    }
+    assert alarms.keys() == {*own, *WATCHED, "CleanUpFailed"}
+    for name, alarm in alarms.items():
         assert alarm["TreatMissingData"] == "notBreaching"
-        assert alarm["AlarmActions"] == [{"Ref": "OutcomeTopic"}]
-        if alarm["MetricName"] == "Errors":
-            (dimension,) = alarm["Dimensions"]
-            assert dimension["Value"]["Ref"] in ("WatchModels", "KeepOfficeHours")
-        elif alarm["MetricName"] == "ExecutionsFailed":
-            assert alarm["Dimensions"] == [{"Name": "StateMachineArn", "Value": {"Ref": "AfterTrain"}}]
-        else:
+        assert alarm.get("AlarmActions") == (None if name in QUIET else [{"Ref": "OutcomeTopic"}])
+        if name in own:
+            assert alarm["MetricName"] == own[name]
             assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"] == "CustomLabels"
             assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
+        if name in WATCHED:
+            assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")
+            assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": WATCHED[name]}}]
+        if name != "RunsStale":
+            assert (alarm["Statistic"], alarm["Threshold"], alarm["Period"]) == ("Sum", 1, 300)
+    assert alarms["CleanUpFailed"]["Dimensions"] == [{"Name": "StateMachineArn", "Value": {"Ref": "AfterTrain"}}]
     serving = source("inference.yaml")["Globals"]["Function"]["Environment"]["Variables"]
     assert serving["POWERTOOLS_METRICS_NAMESPACE"] == "CustomLabels"
+
+
+def test_runs_that_get_old_ring_an_alarm_only_if_asked_for():
+    stale = transformed("template.yaml")["Resources"]["RunsStale"]
+    assert stale["Condition"] == "Stale"
+    assert source("template.yaml")["Parameters"]["StaleDays"]["Default"] == 0
+    assert stale["Properties"]["Threshold"] == {"Ref": "StaleDays"}
+
+
+@pytest.mark.parametrize("name", ["template.yaml", "inference.yaml"])
+def test_the_dashboard_shows_metrics_that_are_sent_and_resources_that_exist(name):
+    (dashboard,) = resources(name, "AWS::CloudWatch::Dashboard").values()
+    text = dashboard["DashboardBody"]["Fn::Sub"]
+    known = {*transformed(name)["Resources"], *source(name)["Parameters"]}
+    named = {place.partition(".")[0] for place in re.findall(r"\$\{([^}]+)\}", text)}
+    assert {one for one in named if not one.startswith("AWS::")} <= known
+    widgets = json.loads(text)["widgets"]
+    shown = {re.sub("[^A-Za-z0-9]", "", one) for one in re.findall(r'"CustomLabels", "(\w+)"', text)}
+    shown |= set(re.findall(r'\{CustomLabels,[^}]*\} MetricName=\\"(\w+)\\"', text))
+    code = "".join(path.read_text() for path in (ROOT / "functions").rglob("*.py"))
+    assert shown
+    assert [metric for metric in shown if f'"{metric}"' not in code] == []
+    # Widgets neither overlap nor reach beyond the 24 columns.
+    taken = set()
+    for one in widgets:
+        cells = {
+            (x, y)
+            for x in range(one["x"], one["x"] + one["width"])
+            for y in range(one["y"], one["y"] + one["height"])
+        }
+        assert not cells & taken, one["properties"].get("title")
+        assert max(x for x, _ in cells) < 24
+        taken |= cells
+    alarms = resources(name, "AWS::CloudWatch::Alarm")
+    (listed_alarms,) = [one["properties"]["alarms"] for one in widgets if one["type"] == "alarm"]
+    assert {place[2:-5] for place in listed_alarms} == alarms.keys() - {"RunsStale"}, "RunsStale may not exist"
+
+
+def test_every_alarm_has_its_place_in_the_runbook():
+    page = (ROOT / "docs" / "runbook.md").read_text()
+    headings = re.findall(r"^## (\w+)$", page, re.M)
+    names = {
+        *resources("template.yaml", "AWS::CloudWatch::Alarm"),
+        *resources("inference.yaml", "AWS::CloudWatch::Alarm"),
+    }
+    assert set(headings) == names
 
 
 def test_the_topic_takes_alarms_and_budgets_of_this_account_only():
@@ -205,7 +272,7 @@ def test_a_run_that_is_ended_from_outside_starts_the_clean_up():
     assert machine["Fn::Sub"].endswith(f":stateMachine:{name}")
 
 
-OPEN_PATHS = {"/", "/health", "/openapi.json"}
+OPEN_PATHS = {"/", "/page/{name}", "/health", "/openapi.json"}
 
 
 def methods():
@@ -215,7 +282,8 @@ def methods():
 
 def test_every_method_needs_a_key_but_those_that_tell_nothing():
     (api,) = resources("inference.yaml", "AWS::ApiGateway::RestApi").values()
-    assert {path for path, _ in methods()} == {"/predictions", "/uploads", "/model", "/health", "/openapi.json"}
+    keyed = {"/predictions", "/uploads", "/model", "/model/start", "/feedback"}
+    assert {path for path, _ in methods()} == keyed | OPEN_PATHS
     for (path, name), of in methods().items():
         if path in OPEN_PATHS or name == "options":
             assert not of.get("security"), (path, name)
@@ -231,7 +299,7 @@ def test_what_needs_no_key_is_throttled_by_the_stage():
     assert whole["ThrottlingRateLimit"] == {"Ref": "StageRateLimit"}
     for (path, name), of in methods().items():
         if not of.get("security"):
-            found = limits[path.replace("/", "/~1"), name]
+            found = limits["/" if path == "/" else "/" + path.replace("/", "~1"), name]
             assert found["ThrottlingRateLimit"] == {"Ref": "OpenRateLimit"}
             assert found["ThrottlingBurstLimit"] == {"Ref": "OpenBurstLimit"}
 
@@ -268,14 +336,27 @@ def test_nothing_starts_a_model_unless_it_is_asked_for():
     conditional = {name for name, of in template["Resources"].items() if of.get("Condition") == "WakeOnRequest"}
     assert conditional == {"Wake", "WakeRole"}
     assert template["Conditions"]["WakeOnRequest"] == {"Fn::Equals": [{"Ref": "WakeOnRequest"}, "ENABLED"]}
-    policies = template["Resources"]["PredictRole"]["Properties"]["Policies"]
-    (invoking,) = [policy for policy in policies if "lambda:InvokeFunction" in json.dumps(policy)]
-    condition, given, otherwise = invoking["Fn::If"]
-    (statement,) = given["PolicyDocument"]["Statement"]
-    assert (condition, otherwise) == ("WakeOnRequest", {"Ref": "AWS::NoValue"})
-    assert statement["Resource"] == {"Fn::GetAtt": ["Wake", "Arn"]}
-    variables = template["Resources"]["Predict"]["Properties"]["Environment"]["Variables"]
-    assert variables["WAKE_FUNCTION"] == {"Fn::If": ["WakeOnRequest", {"Ref": "Wake"}, ""]}
+    for name in ("Predict", "ApiRoutes"):
+        policies = template["Resources"][f"{name}Role"]["Properties"]["Policies"]
+        (invoking,) = [policy for policy in policies if "lambda:InvokeFunction" in json.dumps(policy)]
+        condition, given, otherwise = invoking["Fn::If"]
+        (statement,) = given["PolicyDocument"]["Statement"]
+        assert (condition, otherwise) == ("WakeOnRequest", {"Ref": "AWS::NoValue"})
+        assert statement["Resource"] == {"Fn::GetAtt": ["Wake", "Arn"]}
+        variables = template["Resources"][name]["Properties"]["Environment"]["Variables"]
+        assert variables["WAKE_FUNCTION"] == {"Fn::If": ["WakeOnRequest", {"Ref": "Wake"}, ""]}
+
+
+def test_the_api_may_write_no_item_but_feedback():
+    written = [
+        statement
+        for role, statement in statements("inference.yaml")
+        if role == "ApiRoutesRole"
+        and {"dynamodb:PutItem", "dynamodb:UpdateItem"} & set(listed(statement["Action"]))
+    ]
+    (statement,) = written
+    keys = statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
+    assert keys == [{"Fn::Sub": "feedback#${Project}"}]
 
 
 def test_wake_may_start_the_projects_models_and_nothing_else():
@@ -336,3 +417,22 @@ def test_requirements_that_ship_are_the_ones_that_are_tested():
     ]
     tested = (ROOT / "requirements-dev.txt").read_text().splitlines()
     assert set(shipped) <= set(tested)
+
+
+def test_of_the_state_table_prepare_may_read_what_was_accepted_and_nothing_else():
+    (statement,) = [
+        of
+        for role, of in statements("template.yaml")
+        if role == "PrepareTrainDatasetRole" and "dynamodb" in json.dumps(of["Action"])
+    ]
+    assert listed(statement["Action"]) == ["dynamodb:Query"]
+    keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    assert keys == [{"Fn::Sub": "reviewed#${Project}*"}]
+
+
+def test_feedback_is_forgotten_in_the_bucket_and_in_the_table():
+    (bucket,) = resources("template.yaml", "AWS::S3::Bucket").values()
+    (rule,) = [of for of in bucket["LifecycleConfiguration"]["Rules"] if of.get("Prefix") == "feedback/"]
+    assert rule["ExpirationInDays"] == {"Ref": "FeedbackDays"}
+    (table,) = resources("template.yaml", "AWS::DynamoDB::Table").values()
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}

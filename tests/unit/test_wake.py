@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
+from customlabels.daily import Daily
 from customlabels.models import units_of
 from customlabels.refusals import Refusal
-from customlabels.wakes import APART, claim, left
 
 from tests.conftest import TIMES
 from tests.images import picture
@@ -21,6 +21,7 @@ from tests.stack import BUCKET, PROJECT, TABLE, deployed, start
 from tests.templates import defaults, environment
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+APART = timedelta(seconds=30)
 LIMIT = int(defaults("inference.yaml")["WakesPerDay"])
 
 
@@ -176,21 +177,30 @@ def test_any_other_refusal_is_an_error_of_the_function(stack, live):
         function.handler({}, None)
 
 
+def daily(stack, most, apart=None, partition="parts"):
+    return Daily(stack.table, partition, "wakes#", most, apart)
+
+
 def test_requests_that_come_together_are_one_wake(stack):
-    assert [claim(stack.table, "parts", 5, NOW + timedelta(seconds=n)) for n in range(3)] == [
-        "granted",
-        "recent",
-        "recent",
-    ]
-    assert left(stack.table, "parts", 5, NOW) == 4
-    assert claim(stack.table, "parts", 5, NOW + APART) == "granted"
-    assert left(stack.table, "other", 5, NOW) == 5
+    wakes = daily(stack, 5, APART)
+    assert [wakes.claim(NOW + timedelta(seconds=n)) for n in range(3)] == ["granted", "recent", "recent"]
+    assert wakes.left(NOW) == 4
+    assert wakes.claim(NOW + APART) == "granted"
+    assert daily(stack, 5, APART, "other").left(NOW) == 5
+
+
+def test_without_a_distance_each_one_counts_whatever_the_clocks_say(stack):
+    counts = daily(stack, 2)
+    assert [counts.claim(NOW - timedelta(seconds=n)) for n in range(3)] == ["granted", "granted", "used up"]
+    counts.give_back(NOW)
+    assert counts.claim(NOW) == "granted"
 
 
 def test_the_count_begins_anew_each_day_and_old_counts_are_deleted(stack):
+    wakes = daily(stack, 1, APART)
     for day in range(4):
-        assert claim(stack.table, "parts", 1, NOW + timedelta(days=day)) == "granted"
-        assert claim(stack.table, "parts", 1, NOW + timedelta(days=day, minutes=1)) == "used up"
+        assert wakes.claim(NOW + timedelta(days=day)) == "granted"
+        assert wakes.claim(NOW + timedelta(days=day, minutes=1)) == "used up"
     kept = sorted(item["item"] for item in stack.table.scan()["Items"] if item["project"] == "parts")
     assert kept == ["wakes#2026-11-24", "wakes#2026-11-25"]
 

@@ -190,7 +190,7 @@ def test_a_stop_that_fails_is_shouted_and_tried_again(house, capsys):
     fault = {"operation": "StopProjectVersion", "error": "AccessDeniedException"}
     house.stack.cloud.service.faults.add(**fault)
     assert house.after(hours=8) == {"stopped": [], "failed": [house.arn]}
-    (counted,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    (counted,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "StopFailures" in line]
     (told,) = counted["_aws"]["CloudWatchMetrics"]
     assert (told["Namespace"], told["Dimensions"]) == ("CustomLabels", [["service"]])
     assert (counted["StopFailures"], counted["service"]) == ([1.0], "custom-labels")
@@ -211,6 +211,27 @@ def test_a_project_that_cannot_be_looked_at_hinders_no_other(house, monkeypatch,
     )
     assert house.after(hours=8)["stopped"] == [house.arn]
     assert "StopFailures" in capsys.readouterr().out
+
+
+def measured(capsys):
+    """What was counted of models since the last look at the output: the metrics of each line."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "RunningModels" in line]
+    for line in lines:
+        (told,) = line["_aws"]["CloudWatchMetrics"]
+        assert told["Dimensions"] == [["service"], ["service", "project"]]
+    return [(line["project"], line["RunningModels"], line["OrphanModels"]) for line in lines]
+
+
+def test_what_runs_and_what_was_an_orphan_is_counted(house, capsys):
+    house.look()
+    assert measured(capsys) == [(PROJECT, 1, 0)]
+    house.forget("live")
+    house.after(minutes=1)
+    capsys.readouterr()
+    assert house.after(minutes=15)["stopped"] == [house.arn]
+    assert measured(capsys) == [(PROJECT, 1, 1)]
+    house.after(minutes=30)
+    assert measured(capsys) == [], "nothing runs, and nothing is sent"
 
 
 def test_the_last_stops_only_are_remembered(house):

@@ -3,10 +3,13 @@
 import json
 import sys
 import time
+from datetime import UTC, datetime
 
 import pytest
+from customlabels import feedback
 
 from tests.conftest import TIMES
+from tests.images import picture
 from tests.stack import BUCKET, PROJECT, deployed
 
 INPUT = {"gate": {"minimum": 0.0}}
@@ -377,3 +380,54 @@ def test_a_record_that_cannot_be_written_loses_no_model(stack, images):
     assert stack.running() == ["first"]
     stack.put("train", range(8, 10))
     assert stack.run(images, name="second").status == "SUCCEEDED", "the lock of a run that has ended is taken over"
+
+
+def accept(stack, key, line):
+    """Put what a person has accepted of feedback on an image where the next run looks for it."""
+    reference = f"s3://{BUCKET}/{key}"
+    one = feedback.Reviewed(key.rsplit("/", 1)[1], reference, line(reference), "2026-11-22", "arn", "id")
+    feedback.accept(stack.table, PROJECT, one)
+    return reference
+
+
+def labelled(label):
+    said = feedback.read_said({"labels": [label]})
+    return lambda reference: feedback.line_of(reference, said, 64, 64, datetime(2026, 11, 22, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("refresh", ["merge", "replace"])
+def test_what_was_accepted_of_feedback_is_trained_on(stack, images, refresh):
+    given = {**images, "refresh": {"training": refresh}, "gate": {"minimum": 0.0}}
+    assert stack.run(given, name="first").status == "SUCCEEDED"
+    key = f"images/reviewed/{PROJECT}/ab12.png"
+    stack.s3.put_object(Bucket=BUCKET, Key=key, Body=picture("down", 700))
+    new = accept(stack, key, labelled("down"))
+    other = accept(stack, f"images/{PROJECT}/train/across/1.png", labelled("down"))
+    result = stack.run({**given, "minNewImages": 2}, name="second")
+    assert result.output["outcome"] == "promoted", result.cause
+    found = {entry["source-ref"]: entry["label-metadata"]["class-name"] for entry in stack.entries("TRAIN")}
+    assert len(stack.entries("TRAIN")) == len(found) == 25
+    assert (found[new], found[other]) == ("down", "down"), "a person counts more than a folder"
+
+
+def test_what_is_accepted_of_a_test_image_is_not_trained_on(stack, images):
+    key = f"images/reviewed/{PROJECT}/ab12.png"
+    stack.s3.put_object(Bucket=BUCKET, Key=key, Body=picture("down", 100))  # as in the test set
+    new = accept(stack, key, labelled("down"))
+    assert stack.run(images, name="first").status == "SUCCEEDED"
+    assert new not in references(stack.entries("TRAIN"))
+
+
+def test_what_is_accepted_goes_into_a_dataset_that_is_its_own_source(stack, images):
+    assert stack.run(images, name="first").status == "SUCCEEDED"
+    (project,) = stack.rekognition.describe_projects(ProjectNames=[PROJECT])["ProjectDescriptions"]
+    (arn,) = [one["DatasetArn"] for one in project["Datasets"] if one["DatasetType"] == "TRAIN"]
+    key = f"images/reviewed/{PROJECT}/ab12.png"
+    stack.s3.put_object(Bucket=BUCKET, Key=key, Body=picture("down", 700))
+    new = accept(stack, key, labelled("down"))
+    kept = {"training": {"dataset": arn}, "gate": {"minimum": 0.0}}
+    assert stack.run({**kept, "refresh": {"training": "keep"}}, name="kept").output["outcome"] == "unchanged"
+    result = stack.run(kept, name="second")
+    assert result.output["outcome"] == "promoted", result.cause
+    assert lines_sent(stack, "second") == [[labelled("down")(new)]]
+    assert len(stack.entries("TRAIN")) == 25
