@@ -1,20 +1,16 @@
 """The commands: `python -m cli --help`."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from cli import bill, images, models, report, run, runs, upload, watch
-from cli.errors import CommandError, explain
-from cli.screen import Screen
-from cli.stack import Cloud, Stack, configured_name, connect, find
+from cli import bill, images, models, report, review_commands, run, runs, upload, watch
+from cli.desk import Desk, JsonOption, LimitOption, LocalOption, ProjectOption, StackOption
+from cli.desk import opened as _desk
+from cli.errors import CommandError
 
 app = typer.Typer(
     help=(
@@ -25,43 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-ProjectOption = Annotated[
-    str | None, typer.Option("--project", help="The project; the stack's default when left out.")
-]
-StackOption = Annotated[
-    str | None, typer.Option("--stack", help="The training stack; samconfig.toml's when left out.")
-]
-LocalOption = Annotated[bool, typer.Option("--local", help="The local cloud (`make up`) instead of AWS.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, progress on stderr.")]
-LimitOption = Annotated[int, typer.Option("--timeout", min=1, help="Minutes to wait at most.")]
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What every command works with."""
-
-    cloud: Cloud
-    stack: Stack
-    project: str
-    screen: Screen
-
-
-@contextmanager
-def _desk(project: str | None, stack: str | None, local: bool, machine: bool) -> Iterator[Desk]:
-    """Everything a command needs; any error it meets becomes a sentence and an exit code."""
-    screen = Screen(machine)
-    cloud = None
-    try:
-        cloud = connect(local, f" --stack {stack}" if stack else "")
-        found = find(cloud, stack or configured_name("default"))
-        yield Desk(cloud, found, found.project(project), screen)
-    except CommandError as problem:
-        screen.error(str(problem))
-        raise typer.Exit(problem.exit_code) from None
-    except (ClientError, BotoCoreError, HTTPClientError) as error:
-        screen.error(explain(error, cloud.endpoint if cloud else None))
-        raise typer.Exit(CommandError.exit_code) from None
+app.add_typer(review_commands.app, name="review")
 
 
 def _watch_to_end(desk: Desk, execution_arn: str, project: str) -> None:

@@ -50,9 +50,13 @@ class Screen:
 
     def error(self, text: str) -> None:
         """Print what went wrong on stderr; with `machine` also as `{"error": …}` on stdout."""
-        self._errors.print(text, style="red", soft_wrap=True)
+        self.complain(text)
         if self.machine:
             self.result({"error": text})
+
+    def complain(self, text: str) -> None:
+        """Print on stderr what went wrong with a part; the result tells it too."""
+        self._errors.print(text, style="red", soft_wrap=True)
 
     def result(self, value: Any) -> None:
         """Print the JSON result, with `machine` only: people have read it already."""
