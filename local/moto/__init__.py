@@ -28,6 +28,9 @@ from local.moto.functions import add_functions
 from local.moto.private import ACCOUNT, VERSION, check, module
 from local.moto.rekognition import add_admin, add_service
 from local.moto.states import (
+    Step,
+    announce_ends,
+    announce_paths,
     announce_states,
     judge_as_aws,
     mend_tasks,
@@ -40,8 +43,9 @@ from local.rekognition.clock import Clock
 from local.rekognition.service import Service
 from local.rekognition.settings import AT_ONCE, Settings
 
-__all__ = ["ACCOUNT", "VERSION", "Cloud", "CustomLabels", "cloud", "custom_labels"]
+__all__ = ["ACCOUNT", "VERSION", "Cloud", "CustomLabels", "Step", "cloud", "custom_labels"]
 
+STOP_LOOK_SECONDS = 0.02
 _in_use = threading.Lock()
 
 
@@ -94,6 +98,15 @@ class Cloud:
     role: str = ""
     # Called with an execution's ARN and a state's name when it is entered, before the state does anything.
     entered: list[Callable[[str, str], None]] = field(default_factory=list)
+    # Called with each step of an execution, those of a Map's children included.
+    taken: list[Callable[[Step], None]] = field(default_factory=list)
+    ended: set[str] = field(default_factory=set)  # ARNs of executions, under `ends`
+    ends: threading.Condition = field(default_factory=threading.Condition)
+
+    def wait(self, execution: str, seconds: float) -> bool:
+        """Wait for the end of an execution; False if it still runs after so many seconds."""
+        with self.ends:
+            return self.ends.wait_for(lambda: execution in self.ended, seconds)
 
     def client(self, name: str) -> Any:
         """A boto3 client of this cloud."""
@@ -109,9 +122,11 @@ def cloud(
     settings: Settings | None = None,
     functions: Mapping[str, Callable[[Any, Any], Any]] | None = None,
     wait_scale: float = 0.0,
+    port: int = 0,
 ) -> Iterator[Cloud]:
     """A cloud for a test: `functions` maps names to handlers, `wait_scale` is the share of waits really slept.
 
+    It listens on a free port, or on the one that is given: clients of an earlier cloud there can be used on.
     An exception of a handler fails the task with its class name; RuntimeError if another cloud of this process
     is up, since the patches are of moto's classes.
     """
@@ -120,7 +135,7 @@ def cloud(
         raise RuntimeError("Another test cloud of this process is up; moto can hold one at a time.")
     try:
         with ExitStack() as undo:
-            yield _open(undo, settings, functions or {}, wait_scale)
+            yield _open(undo, settings, functions or {}, wait_scale, port)
     finally:
         _in_use.release()
 
@@ -130,6 +145,7 @@ def _open(
     settings: Settings | None,
     functions: Mapping[str, Callable[[Any, Any], Any]],
     wait_scale: float,
+    port: int,
 ) -> Cloud:
     undo.enter_context(patch.dict(os.environ))
     config = module("core.config").default_user_config
@@ -139,11 +155,8 @@ def _open(
         undo.callback(logger.setLevel, logger.level)
         logger.setLevel(logging.CRITICAL)
 
-    server = module("server").ThreadedMotoServer(ip_address=LOOPBACK, port=0, verbose=False)
-    server.start()
-    undo.callback(lambda: server._server.server_close())
-    undo.callback(server.stop)
-    port = server.get_host_and_port()[1]
+    server = _serve(undo, port)
+    port = server.server_address[1]
     clean = environment(port)
     os.environ.clear()
     os.environ.update(clean, MOTO_PORT=str(port))
@@ -161,15 +174,33 @@ def _open(
     undo.callback(_reset)
     undo.callback(stop_executions)
     add_service(undo, service)
-    add_admin(server._server, service)
+    add_admin(server, service)
     parse_once(undo)
     mend_tasks(undo)
     judge_as_aws(undo)
     scale_waits(undo, clock, wait_scale)
     name_executions(undo)
     announce_states(undo, opened)
+    announce_paths(undo, opened)
+    announce_ends(undo, opened)
     add_functions(undo, opened, functions)
     return opened
+
+
+def _serve(undo: ExitStack, port: int) -> Any:
+    """moto's server, ended as soon as it is told to: its own class looks twice a second."""
+    from werkzeug.serving import make_server
+
+    app = module("moto_server.werkzeug_app")
+    handler = app.MotoRequestHandler
+    backends = app.DomainDispatcherApplication(app.create_backend_app)
+    server = make_server(LOOPBACK, port, backends, threaded=True, request_handler=handler)
+    thread = threading.Thread(target=server.serve_forever, args=(STOP_LOOK_SECONDS,), daemon=True)
+    thread.start()
+    undo.callback(server.server_close)
+    undo.callback(thread.join)
+    undo.callback(server.shutdown)
+    return server
 
 
 def _reset() -> None:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cache
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
 from local.moto.private import module
@@ -210,3 +210,73 @@ def announce_states(undo: ExitStack, opened: "Cloud") -> None:
         take_input(state, env)
 
     undo.enter_context(patch.object(states.CommonStateField, "_eval_state_input", announce))
+
+
+def announce_ends(undo: ExitStack, opened: "Cloud") -> None:
+    """Tell `opened.wait` of each execution that has ended, so that nobody has to ask again and again."""
+    told = module("stepfunctions.parser.backend.execution").BaseExecutionWorkerCommunication
+    terminate = told.terminated
+
+    def terminated(self: Any) -> None:
+        terminate(self)
+        with opened.ends:
+            opened.ended.add(self.execution.exec_arn)
+            opened.ends.notify_all()
+
+    undo.enter_context(patch.object(told, "terminated", terminated))
+
+
+class Step(NamedTuple):
+    """What an execution did: entered a state, or took one of its retriers, catchers or choices.
+
+    `kind` is "state", "retry", "catch" or "choice"; `way` is the index of the retrier or catcher, or the name of
+    the state that a Choice went on to.
+    """
+
+    machine: str
+    state: str
+    kind: str
+    way: int | str | None = None
+
+
+def announce_paths(undo: ExitStack, opened: "Cloud") -> None:
+    """Call each of `opened.taken` with each `Step`; a retrier is taken where it decides, also against a retry."""
+    asl = "stepfunctions.parser.asl.component"
+    outcome = module(f"{asl}.common.retry.retrier_outcome").RetrierOutcome
+    caught = module(f"{asl}.common.catch.catcher_outcome").CatcherOutcomeCaught
+    choice = module(f"{asl}.state.choice.state_choice").StateChoice
+    common = module(f"{asl}.state.state").CommonStateField
+    take_input, choose = common._eval_state_input, choice._eval_state
+
+    def tell(env: Any, kind: str, way: int | str | None = None) -> None:
+        context = env.states.context_object.context_object_data
+        for call in list(opened.taken):
+            call(Step(context["StateMachine"]["Name"], context["State"]["Name"], kind, way))
+
+    def enter(state: Any, env: Any) -> None:
+        tell(env, "state")
+        take_input(state, env)
+
+    def chosen(state: Any, env: Any) -> None:
+        choose(state, env)
+        tell(env, "choice", env.stack[-1])
+
+    undo.enter_context(patch.object(common, "_eval_state_input", enter))
+    undo.enter_context(patch.object(choice, "_eval_state", chosen))
+    for kind, clauses, clause in (("retry", "RetryDecl", "RetrierDecl"), ("catch", "CatchDecl", "CatcherDecl")):
+        folder = f"{asl}.common.{kind}"
+        several = getattr(module(f"{folder}.{kind}_decl"), clauses)
+        single = getattr(module(f"{folder}.{clause.removesuffix('Decl').lower()}_decl"), clause)
+
+        def make(self: Any, *given: Any, made: Any = several.__init__, **named: Any) -> None:
+            made(self, *given, **named)
+            for index, part in enumerate(*vars(self).values()):
+                part.index = index
+
+        def decide(self: Any, env: Any, evaluate: Any = single._eval_body, kind: str = kind) -> None:
+            evaluate(self, env)
+            if env.stack[-1] in (outcome.Executed, outcome.Failed) or isinstance(env.stack[-1], caught):
+                tell(env, kind, self.index)
+
+        undo.enter_context(patch.object(several, "__init__", make))
+        undo.enter_context(patch.object(single, "_eval_body", decide))

@@ -8,7 +8,6 @@ with moto.cloud(functions={"Plan": plan.handler}) as cloud:
 
 import json
 import re
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from local.moto import Cloud
+from tests.proof import paths
 
 DEFINITIONS = Path(__file__).resolve().parents[2] / "statemachine"
 SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
 RUN_SECONDS = 60.0
-LOOK_SECONDS = 0.05  # each look is a request that this process answers itself
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,8 @@ class Machine:
     ) -> None:
         self.cloud = cloud
         self.client = cloud.client("stepfunctions")
+        if paths.taken not in cloud.taken:
+            cloud.taken.append(paths.taken)
         values = substitutions or {}
         workflow = definition(source, values) if isinstance(source, str) else _replaced(source, values)
         name = source if isinstance(source, str) else "machine"
@@ -103,13 +104,11 @@ class Machine:
 
     def result(self, execution: str, seconds: float = RUN_SECONDS) -> Result:
         """The result of an execution once it has ended; TimeoutError, with its states, after `seconds`."""
-        deadline = time.monotonic() + seconds
-        while (found := self.client.describe_execution(executionArn=execution))["status"] == "RUNNING":
-            if time.monotonic() > deadline:
-                entered = self.states(execution)
-                self.client.stop_execution(executionArn=execution)
-                raise TimeoutError(f"The execution still runs after {seconds:g} seconds; it entered {entered}.")
-            time.sleep(LOOK_SECONDS)
+        if not self.cloud.wait(execution, seconds):
+            entered = self.states(execution)
+            self.client.stop_execution(executionArn=execution)
+            raise TimeoutError(f"The execution still runs after {seconds:g} seconds; it entered {entered}.")
+        found = self.client.describe_execution(executionArn=execution)
         events = self.events(execution)
         output = found.get("output")
         return Result(
