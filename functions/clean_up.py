@@ -177,7 +177,7 @@ def _facts(project_arn: str, status: str) -> list[str]:
 
 def _ended(arn: str) -> dict[str, Any]:
     """What Step Functions tells of a run that was ended from outside of its definition."""
-    described = boto3.client("stepfunctions", config=PATIENT).describe_execution(executionArn=arn)
+    described = steps.describe_execution(executionArn=arn)
     return {
         "execution": arn,
         "since": described["startDate"].isoformat(),

@@ -14,6 +14,7 @@ from unittest.mock import patch
 from local import moto
 from local.rekognition.settings import Settings
 from tests.images import LABELS, picture
+from tests.proof import calls
 from tests.templates import defaults, environment, source
 from tests.workflow.engine import Machine, Result
 
@@ -115,7 +116,7 @@ def _functions() -> dict[str, str]:
 def start(module: str, variables: dict[str, str]) -> ModuleType:
     """A function's module as a cold start imports it: anew, with its own variables."""
     sys.modules.pop(module, None)  # its clients belong to an earlier test's cloud
-    with patch.dict(os.environ, variables):
+    with patch.dict(os.environ, variables), calls.made_by(module):
         return importlib.import_module(module)
 
 

@@ -3,7 +3,7 @@
     note("paths", "train", "Plan", "catch", "0")      # anywhere in a test
     reports.append(report)                            # once, in a module that tests.conftest imports
 
-A report reads what was noted and gives a table. Its `missing` fail the run where every test was to run.
+A report reads what was noted and gives a table.
 """
 
 import json
@@ -18,11 +18,16 @@ _noted: dict[str, set[tuple[str, ...]]] = {}
 
 @dataclass(frozen=True)
 class Table:
-    """What a report prints; `missing` has a sentence for each thing that no test has shown."""
+    """What a report prints, with a sentence for each thing that was `wrong`, or that no test has shown."""
 
     title: str
     lines: list[str]
+    wrong: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+
+    def faults(self, config: pytest.Config) -> list[str]:
+        """What fails the run: something is missing only where every test was to run."""
+        return [*self.wrong, *(self.missing if whole(config) else [])]
 
 
 reports: list[Callable[[], Table | None]] = []  # each gives None where no test has noted anything for it
@@ -42,10 +47,10 @@ def noted(kind: str) -> set[tuple[str, ...]]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand over what a process of xdist has noted; in the first one, fail a whole run that lacks something."""
+    """Hand over what a process of xdist has noted; the first one fails where a report finds fault."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["noted"] = json.dumps({kind: sorted(facts) for kind, facts in _noted.items()})
-    elif whole(session.config) and session.exitstatus == 0 and any(table.missing for table in tables()):
+    elif session.exitstatus == 0 and any(table.faults(session.config) for table in tables()):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -58,12 +63,12 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print every table, and what is missing where every test was to run."""
+    """Print every table, and what fails the run."""
     for table in tables():
         terminalreporter.section(table.title)
         for line in table.lines:
             terminalreporter.write_line(line)
-        for sentence in table.missing if whole(config) else []:
+        for sentence in table.faults(config):
             terminalreporter.write_line(sentence, red=True)
 
 

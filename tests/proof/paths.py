@@ -58,7 +58,7 @@ def report() -> Table | None:
             cells.append(f"{len(of_kind & done)}/{len(of_kind)}")
         lines.append(f"{name:14}" + "".join(f"{cell:>12}" for cell in cells))
         missing += [f"No test walks {file}, {_clause(file, *way)}." for way in sorted(every - done)]
-    return Table("paths of the definitions: walked / all", lines, missing)
+    return Table("paths of the definitions: walked / all", lines, missing=missing)
 
 
 reports.append(report)
