@@ -32,6 +32,7 @@ from local.moto.states import (
     announce_ends,
     announce_paths,
     announce_states,
+    ask_once,
     judge_as_aws,
     mend_tasks,
     name_executions,
@@ -176,6 +177,7 @@ def _open(
     add_service(undo, service)
     add_admin(server, service)
     parse_once(undo)
+    ask_once(undo)
     mend_tasks(undo)
     judge_as_aws(undo)
     scale_waits(undo, clock, wait_scale)

@@ -2,6 +2,7 @@
 
 import copy
 import re
+import threading
 import time
 import uuid
 from collections.abc import Iterable
@@ -54,8 +55,36 @@ def parse_once(undo: ExitStack) -> None:
     undo.enter_context(patch.object(parsing.AmazonStateLanguageParser, "parse", staticmethod(again)))
 
 
+def ask_once(undo: ExitStack) -> None:
+    """Keep what moto works out anew at each request or state: whose a host is, what a path means, a client."""
+    dispatcher = module("moto_server.werkzeug_app").DomainDispatcherApplication
+    paths = module("stepfunctions.parser.asl.utils.json_path")
+    clients = module("stepfunctions.parser.asl.utils.boto_client")
+    find, make = dispatcher.get_backend_for_host, clients.boto3.client
+    backends: dict[str | None, Any] = {}
+    kept: dict[str, Any] = {}
+    making = threading.Lock()
+
+    def backend(self: Any, host: str | None) -> Any:
+        if host not in backends:
+            backends[host] = find(self, host)
+        return backends[host]
+
+    def client(service_name: str, **options: Any) -> Any:
+        with making:
+            if service_name not in kept:
+                kept[service_name] = make(service_name=service_name, **options)
+            return kept[service_name]
+
+    undo.enter_context(patch.object(dispatcher, "get_backend_for_host", backend))
+    undo.enter_context(patch.object(paths, "parse", cache(paths.parse)))
+    undo.enter_context(patch.object(clients, "boto3", SimpleNamespace(client=client)))
+
+
 def mend_tasks(undo: ExitStack) -> None:
     """Name Rekognition's errors as AWS does, give results as JSON, and know the SDK's names of parameters."""
+    from botocore import exceptions
+
     sdk, tasks = module(f"{TASK}.state_task_service_aws_sdk"), module(f"{TASK}.state_task_service")
     undo.enter_context(patch.dict(sdk._SERVICE_ERROR_NAMES, rekognition="Rekognition"))
 
@@ -91,6 +120,16 @@ def mend_tasks(undo: ExitStack) -> None:
             task._from_boto_response(response, model.output_shape)
         _write_dates(response)
 
+    fail = sdk.StateTaskServiceAwsSdk._from_error
+
+    def failed(task: Any, env: Any, ex: Exception) -> Any:
+        """A call without an answer fails as SdkClientException; moto ends the execution."""
+        if not isinstance(ex, exceptions.HTTPClientError):
+            return fail(task, env, ex)
+        service = task._normalise_service_error_name(task.resource.api_name)
+        return task._get_task_failure_event(env=env, error=f"{service}.SdkClientException", cause=str(ex))
+
+    undo.enter_context(patch.object(sdk.StateTaskServiceAwsSdk, "_from_error", failed))
     undo.enter_context(patch.object(service_task, "_eval_parameters", parameters))
     undo.enter_context(patch.object(service_task, "_normalise_parameters", normalise_parameters))
     undo.enter_context(patch.object(service_task, "_normalise_response", normalise_response))

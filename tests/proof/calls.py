@@ -3,7 +3,6 @@
 A function makes its clients when it is imported, so that they are told apart by who was imported then.
 """
 
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,11 +10,14 @@ from typing import Any
 from unittest.mock import patch
 
 from botocore.client import ClientCreator
+from botocore.model import OperationModel
 
 from tests.templates import source
 
 Call = tuple[str, str, dict[str, Any]]  # the service, the operation, its parameters
 heard: list[Callable[[str, Call], None]] = []  # each is called with the owner's logical id and the call
+# Each may answer a request instead of the cloud: called with the owner, the operation, and what sends the request.
+answers: list[Callable[[str, OperationModel, Callable[[], Any]], Any]] = []
 _importing: list[str] = []
 _create = ClientCreator.create_client
 
@@ -41,7 +43,7 @@ def made_by(module: str) -> Iterator[None]:
 
 
 def _machine() -> str | None:
-    """The logical id of the state machine whose interpreter has asked for a client; it passes its `env` on."""
+    """The logical id of the state machine whose interpreter makes a call; it passes its `env` on."""
     frame = sys._getframe()
     while frame := frame.f_back:  # type: ignore[assignment]
         states = getattr(frame.f_locals.get("env"), "states", None)
@@ -56,21 +58,25 @@ def listen() -> None:
 
     def create(self: Any, *args: Any, **options: Any) -> Any:
         client = _create(self, *args, **options)
-        owner = _importing[-1] if _importing else _machine()
-        if owner is not None:
+        made = _importing[-1] if _importing else None
 
-            def tell(params: dict[str, Any], model: Any, **_: Any) -> None:
+        def tell(params: dict[str, Any], model: Any, **_: Any) -> None:
+            if owner := made or _machine():
                 for hear in heard:
                     hear(owner, (model.service_model.service_name, model.name, params))
 
-            client.meta.events.register_first("before-parameter-build", tell)
+        def answer(request: Any, event_name: str, **_: Any) -> Any:
+            if not answers or not (owner := made or _machine()):
+                return None
+            model = client.meta.service_model.operation_model(event_name.rpartition(".")[2])
+            given = (each(owner, model, lambda: client._endpoint._send(request)) for each in list(answers))
+            return next((response for response in given if response is not None), None)
+
+        client.meta.events.register_first("before-parameter-build", tell)
+        client.meta.events.register("before-send", answer)
         return client
 
     patch.object(ClientCreator, "create_client", create).start()
-
-
-def snake(name: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 listen()

@@ -13,9 +13,9 @@ from moto.events.models import EventsBackend
 from moto.sns.exceptions import SNSInvalidParameter
 from moto.sns.models import SNSBackend
 
-from tests.conftest import TIMES
-from tests.stack import PROJECT, deployed
+from tests.stack import PROJECT
 from tests.templates import definition
+from tests.workflow.worlds import assert_new_is_live, assert_old_is_live, live, name_of
 
 STATES = definition("train.asl.json")["States"]
 UNTIL_PROMOTED = ["StartModel", "CheckModel", "WaitForModel", "Running?", "SmokeTest", "OnlyTested?", "Promote"]
@@ -23,66 +23,6 @@ PROMOTED = ["PreviousRuns?", "CheckStopped", "Stopped?"]
 STOPS = ["StopPrevious", "WaitForStop"]
 ENDS = ["Promoted?", "SwitchedResult", "Conclude", "PublishOutcome", "News?", "Notify"]
 ROOM = ["MakeRoom?", "StopLive", "RoomMade?", "WaitForRoom"]
-
-
-def name_of(arn):
-    return arn and arn.split("/")[3]
-
-
-def live(stack):
-    """Names of the live version and of the one before."""
-    return name_of(stack.live["projectVersionArn"]), name_of(stack.live["previous"])
-
-
-@pytest.fixture(scope="module")
-def trained():
-    """A stack with the versions `one` and `two`, and their ARNs."""
-    with deployed(TIMES) as stack:
-        train, test = stack.put("train", range(8)), stack.put("test", range(100, 103))
-        given = {
-            "training": {"folder": train},
-            "testing": {"folder": test},
-            "gate": {"minimum": 0.6},
-            "force": True,
-            "keepVersions": 50,  # the tests of this file train, and none may prune what the others switch to
-        }
-        arns = {name: stack.run(given, name=name).output["projectVersionArn"] for name in ("two", "one")}
-        yield stack, arns, given
-
-
-@pytest.fixture
-def world(trained):
-    """The stack with `one` live and running, nothing else running, no lock, no faults, and no messages."""
-    stack, arns, _ = trained
-    stack.cloud.service.faults.clear()
-    stack.cloud.clock.advance(3600)
-    for name, status in stack.versions().items():
-        if status == "RUNNING" and name != "one":
-            stack.rekognition.stop_project_version(ProjectVersionArn=_arn(stack, name))
-    if stack.versions()["one"] != "RUNNING":
-        stack.rekognition.start_project_version(ProjectVersionArn=arns["one"], MinInferenceUnits=1)
-    stack.cloud.clock.advance(3600)
-    assert stack.running() == ["one"]
-    since = "2026-11-22T10:00:00+00:00"
-    stack.table.put_item(
-        Item={
-            "project": PROJECT,
-            "item": "live",
-            "projectVersionArn": arns["one"],
-            "previous": None,
-            "since": since,
-        }
-    )
-    stack.table.delete_item(Key={"project": PROJECT, "item": "lock"})
-    while stack.told() or stack.published():
-        pass
-    return stack
-
-
-def _arn(stack, name):
-    (project,) = stack.rekognition.describe_projects(ProjectNames=[PROJECT])["ProjectDescriptions"]
-    found = stack.rekognition.describe_project_versions(ProjectArn=project["ProjectArn"], VersionNames=[name])
-    return found["ProjectVersionDescriptions"][0]["ProjectVersionArn"]
 
 
 def switch(strategy):
@@ -110,18 +50,6 @@ def assert_stopped_at(result, state):
         assert result.status == "ABORTED" or result.error == "States.Runtime"
     else:
         assert result.status == "ABORTED"
-
-
-def assert_old_is_live(stack):
-    assert stack.running() == ["one"]
-    assert live(stack) == ("one", None)
-    assert stack.lock is None
-
-
-def assert_new_is_live(stack):
-    assert stack.running() == ["two"]
-    assert live(stack) == ("two", "one")
-    assert stack.lock is None
 
 
 @pytest.mark.parametrize(
