@@ -78,5 +78,6 @@ def tables() -> list[Table]:
 
 def whole(config: pytest.Config) -> bool:
     """Whether every test was asked for."""
-    chosen = config.option.keyword or config.option.markexpr or config.option.lf or config.option.deselect
+    options = ("keyword", "markexpr", "lf", "deselect")
+    chosen = any(getattr(config.option, name, None) for name in options)
     return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen

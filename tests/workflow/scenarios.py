@@ -86,7 +86,7 @@ def settle(stack: Stack, result: Result, given: Any) -> None:
 
 
 def assert_consistent(stack: Stack, result: Result) -> None:
-    """The run ended with a name and a sentence; one model runs, the live one; the next run finds the project free."""
+    """The run ended with a name and a sentence; the live model runs alone; the next run finds the project free."""
     from customlabels.errors import NAMES
 
     assert result.status in ("SUCCEEDED", "FAILED"), (result.status, result.states[-3:])
