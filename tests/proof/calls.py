@@ -18,6 +18,7 @@ Call = tuple[str, str, dict[str, Any]]  # the service, the operation, its parame
 heard: list[Callable[[str, Call], None]] = []  # each is called with the owner's logical id and the call
 # Each may answer a request instead of the cloud: called with the owner, the operation, and what sends the request.
 answers: list[Callable[[str, OperationModel, Callable[[], Any]], Any]] = []
+INTERPRETER = "ak"  # the access key of the clients with which moto's interpreter runs tasks
 _importing: list[str] = []
 _create = ClientCreator.create_client
 
@@ -58,15 +59,18 @@ def listen() -> None:
 
     def create(self: Any, *args: Any, **options: Any) -> Any:
         client = _create(self, *args, **options)
-        made = _importing[-1] if _importing else None
+        by = _importing[-1] if _importing else None
+        credentials = client._request_signer._credentials
+        if by is None and getattr(credentials, "access_key", None) != INTERPRETER:
+            return client
 
         def tell(params: dict[str, Any], model: Any, **_: Any) -> None:
-            if owner := made or _machine():
+            if owner := by or _machine():
                 for hear in heard:
                     hear(owner, (model.service_model.service_name, model.name, params))
 
         def answer(request: Any, event_name: str, **_: Any) -> Any:
-            if not answers or not (owner := made or _machine()):
+            if not answers or not (owner := by or _machine()):
                 return None
             model = client.meta.service_model.operation_model(event_name.rpartition(".")[2])
             given = (each(owner, model, lambda: client._endpoint._send(request)) for each in list(answers))

@@ -1,4 +1,4 @@
-"""Every Retry and every Catch of every task of a run, met by an error that it names, where the run comes to it."""
+"""Every Retry and every Catch of every task, of a run and of what follows it, met by an error that it names."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from local.moto.private import module
 from tests.templates import definition, states
 from tests.workflow.scenarios import SCENARIOS, assert_consistent, settle
 
-RUN = states(definition("train.asl.json"))
+RUN, AFTER = (states(definition(f"{name}.asl.json")) for name in ("train", "after_train"))
 EXEC = "stepfunctions.parser.asl.component.state.exec"
 THROTTLED, DENIED, UNFORESEEN = "Rekognition.ThrottlingException", "Rekognition.AccessDeniedException", "KeyError"
 # The scenario that comes to a state; the others are walked by `train`.
@@ -35,28 +35,39 @@ class Failing:
     """Errors that are due: of states that have work to do, each before it does anything."""
 
     def __init__(self) -> None:
-        self.due: dict[str, str] = {}
+        self.due: dict[str, list[str]] = {}
         self.met: set[str] = set()
 
-    def every(self, of_function: str, of_call: str) -> None:
-        """Let every task fail once."""
-        for name, state in RUN.items():
+    def every(self, machine: dict[str, Any]) -> None:
+        """Let every task of a machine fail once with what passes."""
+        for name, state in machine.items():
             if state["Type"] == "Task":
-                self.due[name] = of_function if "Lambda" in _kind(state) else of_call
+                self.due[name] = [UNFORESEEN if _kind(state) == "Lambda" else THROTTLED]
+
+    def add(self, machine: dict[str, Any], name: str, error: str) -> None:
+        """Let a task fail as often as it takes until a Catch decides."""
+        tries = 1
+        for clause in machine[name].get("Retry", []):
+            if clause["ErrorEquals"] == ["States.ALL"] or error in clause["ErrorEquals"]:
+                tries += clause["MaxAttempts"]
+                break
+        self.due[name] = [error] * tries
 
     def check(self, state: Any, env: Any) -> None:
-        error = self.due.pop(state.name, None)
-        if error is None:
+        if not self.due.get(state.name):
             return
+        error = self.due[state.name].pop()
         self.met.add(state.name)
-        names = module("stepfunctions.parser.asl.component.common.error_name.custom_error_name")
-        events = module("stepfunctions.parser.asl.component.common.error_name.failure_event")
+        folder = "stepfunctions.parser.asl.component.common.error_name"
+        events = module(f"{folder}.failure_event")
+        if error.startswith("States."):
+            named = module(f"{folder}.states_error_name").StatesErrorName.from_name(error)
+        else:
+            named = module(f"{folder}.custom_error_name").CustomErrorName(error)
         details = {"taskFailedEventDetails": {"error": error, "cause": "A failure that a test has planned."}}
         kind = module("stepfunctions.parser.api").HistoryEventType.TaskFailed
         raise events.FailureEventException(
-            events.FailureEvent(
-                env=env, error_name=names.CustomErrorName(error), event_type=kind, event_details=details
-            )
+            events.FailureEvent(env=env, error_name=named, event_type=kind, event_details=details)
         )
 
 
@@ -89,25 +100,25 @@ def _failing() -> Iterator[Failing]:
         yield plan
 
 
-CATCHES = [
-    pytest.param(name, _error, id=f"{name}: {_error}")
-    for name, state in RUN.items()
-    for clause in state.get("Catch", [])
-    for _error in (
-        clause["ErrorEquals"]
-        if clause["ErrorEquals"] != ["States.ALL"]
-        else [state["Retry"][0]["ErrorEquals"][0]]
-        if _kind(state) == "Lambda"
-        else [DENIED]
-    )
-]
+def catches(machine: dict[str, Any]) -> list[Any]:
+    """An error for each Catch clause: States.ALL is met by what a function says is final, or by a refusal."""
+    found = []
+    for name, state in machine.items():
+        for clause in state.get("Catch", []):
+            final = state["Retry"][0]["ErrorEquals"][:1] if _kind(state) == "Lambda" else [DENIED]
+            errors = final if clause["ErrorEquals"] == ["States.ALL"] else clause["ErrorEquals"]
+            found += [pytest.param(name, error, id=f"{name}: {error}") for error in errors]
+    return found
+
+
+CATCHES = catches(RUN)
 
 
 # These two have a cloud of their own, and come before the one that the others share.
 
 
 def test_what_passes_costs_no_first_run(stack, images, failing):
-    failing.every(UNFORESEEN, THROTTLED)
+    failing.every(RUN)
     result = stack.run(images)
     assert result.status == "SUCCEEDED", result.cause
     assert FIRST in failing.met
@@ -115,7 +126,7 @@ def test_what_passes_costs_no_first_run(stack, images, failing):
 
 @pytest.mark.parametrize("error", [each.values[1] for each in CATCHES if each.values[0] == FIRST])
 def test_a_first_run_that_cannot_make_its_project_leaves_nothing(stack, images, failing, error):
-    failing.due[FIRST] = error
+    failing.add(RUN, FIRST, error)
     result = stack.run(images)
     assert failing.met == {FIRST}
     if error == DENIED:
@@ -129,7 +140,7 @@ def test_a_first_run_that_cannot_make_its_project_leaves_nothing(stack, images, 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_what_passes_costs_no_run(trained, world, failing, name):
     stack, given = SCENARIOS[name](trained)
-    failing.every(UNFORESEEN, THROTTLED)
+    failing.every(RUN)
     result = stack.run(given)
     wanted = {"restored": "DatasetRejected", "rejected": "ModelRejected"}.get(name)
     assert (result.status, result.error) == (("FAILED", wanted) if wanted else ("SUCCEEDED", None)), result.cause
@@ -141,8 +152,26 @@ def test_what_passes_costs_no_run(trained, world, failing, name):
 @pytest.mark.parametrize(("name", "error"), [each for each in CATCHES if each.values[0] != FIRST])
 def test_what_stays_ends_the_run_with_a_name(trained, world, failing, name, error):
     stack, given = SCENARIOS[SCENARIO_OF.get(name, "train")](trained)
-    failing.due[name] = error
+    failing.add(RUN, name, error)
     result = stack.run(given)
     assert failing.met == {name}
     settle(stack, result, given)
     assert_consistent(stack, result)
+
+
+@pytest.mark.parametrize(("name", "error"), [pytest.param(None, None, id="what passes"), *catches(AFTER)])
+def test_the_clean_up_from_outside_goes_on(trained, world, failing, name, error):
+    stack, given = SCENARIOS["switch"](trained)
+    result = stack.run(given, stop_at="SmokeTest")
+    if name is None:
+        failing.every(AFTER)
+    else:
+        failing.add(AFTER, name, error)
+    if name in ("PublishFailed", "NotifyFailed"):
+        failing.add(AFTER, "CleanUp", "Unexpected")
+    cleaned = stack.ended(result, given)
+    assert cleaned.status == ("FAILED" if "CleanUpFailed" in cleaned.states else "SUCCEEDED"), cleaned.cause
+    assert name is None or name in failing.met
+    failing.due.clear()
+    settle(stack, result, given)
+    assert_consistent(stack, stack.run({"switchTo": "nowhere"}))
