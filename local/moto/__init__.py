@@ -36,6 +36,7 @@ from local.moto.states import (
     judge_as_aws,
     mend_tasks,
     name_executions,
+    name_failures,
     parse_once,
     scale_waits,
     stop_executions,
@@ -179,6 +180,7 @@ def _open(
     parse_once(undo)
     ask_once(undo)
     mend_tasks(undo)
+    name_failures(undo)
     judge_as_aws(undo)
     scale_waits(undo, clock, wait_scale)
     name_executions(undo)

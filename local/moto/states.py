@@ -83,8 +83,6 @@ def ask_once(undo: ExitStack) -> None:
 
 def mend_tasks(undo: ExitStack) -> None:
     """Name Rekognition's errors as AWS does, give results as JSON, and know the SDK's names of parameters."""
-    from botocore import exceptions
-
     sdk, tasks = module(f"{TASK}.state_task_service_aws_sdk"), module(f"{TASK}.state_task_service")
     undo.enter_context(patch.dict(sdk._SERVICE_ERROR_NAMES, rekognition="Rekognition"))
 
@@ -120,19 +118,40 @@ def mend_tasks(undo: ExitStack) -> None:
             task._from_boto_response(response, model.output_shape)
         _write_dates(response)
 
-    fail = sdk.StateTaskServiceAwsSdk._from_error
-
-    def failed(task: Any, env: Any, ex: Exception) -> Any:
-        """A call without an answer fails as SdkClientException; moto ends the execution."""
-        if not isinstance(ex, exceptions.HTTPClientError):
-            return fail(task, env, ex)
-        service = task._normalise_service_error_name(task.resource.api_name)
-        return task._get_task_failure_event(env=env, error=f"{service}.SdkClientException", cause=str(ex))
-
-    undo.enter_context(patch.object(sdk.StateTaskServiceAwsSdk, "_from_error", failed))
     undo.enter_context(patch.object(service_task, "_eval_parameters", parameters))
     undo.enter_context(patch.object(service_task, "_normalise_parameters", normalise_parameters))
     undo.enter_context(patch.object(service_task, "_normalise_response", normalise_response))
+
+
+def name_failures(undo: ExitStack) -> None:
+    """Let a call without an answer, and one that EventBridge refuses, fail the task; moto ends the execution."""
+    from botocore.exceptions import ClientError, HTTPClientError
+
+    errors = "stepfunctions.parser.asl.component.common.error_name"
+    event, custom = module(f"{errors}.failure_event").FailureEvent, module(f"{errors}.custom_error_name")
+    kind = module("stepfunctions.parser.api").HistoryEventType.TaskFailed
+
+    def mend(owner: Any, service: str | None) -> None:
+        fail = owner._from_error
+
+        def failed(task: Any, env: Any, ex: Exception) -> Any:
+            name = service or task._normalise_service_error_name(task.resource.api_name)
+            if isinstance(ex, HTTPClientError):
+                error = f"{name}.SdkClientException"
+            elif isinstance(ex, ClientError) and name == "EventBridge":
+                error = f"{name}.{ex.response['Error']['Code']}"
+            else:
+                return fail(task, env, ex)
+            about = {"resource": task._get_sfn_resource(), "resourceType": task._get_sfn_resource_type()}
+            details = {"taskFailedEventDetails": {**about, "error": error, "cause": str(ex)}}
+            named = custom.CustomErrorName(error)
+            return event(env=env, error_name=named, event_type=kind, event_details=details)
+
+        undo.enter_context(patch.object(owner, "_from_error", failed))
+
+    mend(module(f"{TASK}.state_task_service_aws_sdk").StateTaskServiceAwsSdk, None)
+    mend(module(f"{TASK}.state_task_service_events").StateTaskServiceEvents, "EventBridge")
+    mend(module(f"{TASK}.state_task_service_sns").StateTaskServiceSns, "SNS")
 
 
 @cache

@@ -9,17 +9,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from botocore import endpoint
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.model import OperationModel
 from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
 from tests.proof import calls
+from tests.proof.gather import Table, note, noted, reports
 
 RESET, TIMEOUT = "ConnectionReset", "ReadTimeout"
+QUOTAS = ("LimitExceededException",)  # Rekognition's, which the SDK takes for a throttle
 WHENS = ("before", "after")
 Point = tuple[str, str, str]  # who calls: the logical id of a function or machine; the service; the operation
 
@@ -34,16 +38,13 @@ class Fault:
 
     @property
     def passes(self) -> bool:
-        """Whether it is one that the SDK tries again."""
+        """Whether it is one that the SDK tries again, and that trying again can mend: a quota stays reached."""
         codes = {
             *ThrottledRetryableChecker._THROTTLED_ERROR_CODES,
             *TransientRetryableChecker._TRANSIENT_ERROR_CODES,
         }
-        return (
-            self.status is None
-            or self.error in codes
-            or self.status in TransientRetryableChecker._TRANSIENT_STATUS_CODES
-        )
+        statuses = TransientRetryableChecker._TRANSIENT_STATUS_CODES
+        return self.error not in QUOTAS and (self.status is None or self.error in codes or self.status in statuses)
 
     def __str__(self) -> str:
         return f"{self.error} {self.when} its effect"
@@ -54,7 +55,8 @@ def declared(model: OperationModel) -> list[tuple[str, int]]:
     found = []
     for shape in model.error_shapes:
         about = shape.metadata.get("error", {})
-        fault = 500 if shape.metadata.get("fault") else 400
+        # Rekognition's and DynamoDB's models say of no error that it is the service's own.
+        fault = 500 if shape.metadata.get("fault") or shape.name.startswith("Internal") else 400
         found.append((about.get("code", shape.name), about.get("httpStatusCode", fault)))
     return sorted(found)
 
@@ -73,6 +75,11 @@ class Plan:
         self._due: dict[Point, tuple[Fault, int | None]] = {}
         self.met: dict[Point, int] = {}
         self.seen: dict[Point, OperationModel] = {}
+
+    def clear(self) -> None:
+        """Forget what is due and what was met."""
+        self._due.clear()
+        self.met.clear()
 
     def add(self, point: Point, fault: Fault, times: int | None = 1) -> None:
         """Let the next so many tries of a call, or all, meet a fault."""
@@ -101,7 +108,7 @@ def installed(plan: Plan) -> Iterator[None]:
     """Follow a plan; the SDK does not sleep between its tries."""
     calls.answers.append(plan.answer)
     try:
-        with patch("botocore.endpoint.time.sleep"):
+        with patch.object(endpoint, "time", SimpleNamespace(sleep=lambda _: None)):
             yield
     finally:
         calls.answers.remove(plan.answer)
@@ -128,5 +135,40 @@ def _response(model: OperationModel, fault: Fault) -> AWSResponse:
         body = json.dumps({"__type": fault.error, "message": said})
     else:
         error = f"<Error><Type>Sender</Type><Code>{fault.error}</Code><Message>{said}</Message></Error>"
-        body = error if protocol == "rest-xml" else f"<ErrorResponse>{error}</ErrorResponse>"
+        body = (
+            error
+            if protocol == "rest-xml"
+            else f"<ErrorResponse>{error}<RequestId>planned</RequestId></ErrorResponse>"
+        )
     return AWSResponse("the service", fault.status, headers, _Body(body.encode()))
+
+
+def tell(when: str, point: Point, fault: Fault, survived: bool) -> None:
+    """Note how a fault ended; `when` says how often it came."""
+    note(
+        "faults",
+        point[1],
+        f"{when} {fault.when}",
+        " ".join(point) + f" {fault}",
+        "survived" if survived else "not",
+    )
+
+
+def report() -> Table | None:
+    """Faults survived of all that were tried, by service, and by how often and when they came."""
+    facts = noted("faults")
+    if not facts:
+        return None
+    columns = [f"{often} {when}" for often in ("once", "always") for when in WHENS]
+    lines = [f"{'':16}" + "".join(f"{column:>15}" for column in columns)]
+    for service in [*sorted({fact[0] for fact in facts}), "all"]:
+        cells = []
+        for column in columns:
+            of = [fact for fact in facts if service in (fact[0], "all") and fact[1] == column]
+            cells.append(f"{sum(fact[3] == 'survived' for fact in of)}/{len(of)}")
+        lines.append(f"{service:16}" + "".join(f"{cell:>15}" for cell in cells))
+    wrong = [f"Not survived: {fact[2]}, {fact[1].split()[0]}." for fact in sorted(facts) if fact[3] != "survived"]
+    return Table("faults of calls: survived / tried", lines, wrong)
+
+
+reports.append(report)
