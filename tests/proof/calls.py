@@ -1,28 +1,32 @@
 """Which AWS calls are made under which role: a function's by its own clients, a machine's by moto.
 
-A function makes its clients when it is imported, so that they are told apart by who was imported then.
+A function makes its clients when it is imported, or in its own code: they are told apart by whose that is.
 """
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from botocore.client import ClientCreator
 from botocore.model import OperationModel
 
-from tests.templates import source
+from tests.templates import ROOT, source
 
 Call = tuple[str, str, dict[str, Any]]  # the service, the operation, its parameters
 heard: list[Callable[[str, Call], None]] = []  # each is called with the owner's logical id and the call
 # Each may answer a request instead of the cloud: called with the owner, the operation, and what sends the request.
 answers: list[Callable[[str, OperationModel, Callable[[], Any]], Any]] = []
+FUNCTIONS = ROOT / "functions"
 INTERPRETER = "ak"  # the access key of the clients with which moto's interpreter runs tasks
 _importing: list[str] = []
 _create = ClientCreator.create_client
 
 
+@cache
 def owners() -> dict[str, str]:
     """The logical id of each function of both templates, by its module."""
     return {
@@ -43,6 +47,16 @@ def made_by(module: str) -> Iterator[None]:
         _importing.pop()
 
 
+def _function() -> str | None:
+    """The logical id of the function whose code asks for a client."""
+    frame = sys._getframe()
+    while frame := frame.f_back:  # type: ignore[assignment]
+        path = Path(frame.f_code.co_filename)
+        if path.parent == FUNCTIONS and path.stem in owners():
+            return owners()[path.stem]
+    return None
+
+
 def _machine() -> str | None:
     """The logical id of the state machine whose interpreter makes a call; it passes its `env` on."""
     frame = sys._getframe()
@@ -59,7 +73,7 @@ def listen() -> None:
 
     def create(self: Any, *args: Any, **options: Any) -> Any:
         client = _create(self, *args, **options)
-        by = _importing[-1] if _importing else None
+        by = _importing[-1] if _importing else _function()
         credentials = client._request_signer._credentials
         if by is None and getattr(credentials, "access_key", None) != INTERPRETER:
             return client
