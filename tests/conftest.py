@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 
 from local.rekognition.settings import Settings
 from tests.browser import browser
-from tests.proof import faults, permissions  # noqa: F401
+from tests.proof import budget, faults, permissions  # noqa: F401
 from tests.proof.gather import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown  # noqa: F401
 from tests.stack import Stack, deployed
 
