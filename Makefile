@@ -3,16 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
 TEMPLATES := template.yaml inference.yaml
+SHIPPED := functions report
 
 export SAM_CLI_TELEMETRY := 0
 # sam validate asks for a region, though it calls nothing.
 lint: export AWS_DEFAULT_REGION := us-east-1
 
-.PHONY: help demo up down test lint bench
+.PHONY: help demo up down test test-all lint lock audit bench
 .DEFAULT_GOAL := help
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  LOCAL_CLOUD_PORT=4600 make demo takes another port; PYTHON=python3.12 another Python."
 
 demo: $(READY) ## Deploy both stacks on this machine, train a model, and ask it about an image
@@ -28,6 +29,10 @@ down: $(READY) ## Stop the local cloud
 test: lint ## Run every check and every test
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
+# Every round of what `make test` samples; it takes hours.
+test-all: export TEST_ALL := 1
+test-all: test ## Run every test with nothing sampled
+
 lint: $(READY) ## Check formatting, types and templates
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -37,6 +42,16 @@ lint: $(READY) ## Check formatting, types and templates
 		$(BIN)/sam validate --lint --template-file $$template || exit 1; \
 	done
 	$(BIN)/cfn-lint $(TEMPLATES)
+
+lock: $(READY) ## Pin what ships to Lambda, with hashes, as requirements.in asks
+	@for folder in $(SHIPPED); do \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--no-annotate --custom-compile-command "make lock" \
+			$$folder/requirements.in --output-file $$folder/requirements.txt >/dev/null || exit 1; \
+	done
+
+audit: $(READY) ## Look for known vulnerabilities of what ships; asks pypi.org
+	@$(BIN)/python -m local.audit
 
 bench: $(READY) ## Run the benchmarks
 	@if [ -d bench ]; then $(BIN)/python -m bench; else \

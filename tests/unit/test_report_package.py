@@ -2,33 +2,18 @@
 
 import ast
 from collections.abc import Iterator
-from importlib.metadata import distribution, version
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 from tests.templates import source
+from tests.unit.test_shipped import pins
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "report"
 LIMIT = 250_000_000  # bytes that Lambda takes unzipped, layers included
-
-
-def pins(file: Path, python: str = "3.13") -> dict[str, str]:
-    """The versions that a file pins for a version of Python."""
-    lines = [line.partition("#")[0].strip() for line in file.read_text().splitlines()]
-    found = [Requirement(line) for line in lines if line]
-    held = [one for one in found if one.marker is None or one.marker.evaluate({"python_version": python})]
-    assert len({one.name for one in held}) == len(held)
-    return {one.name: str(one.specifier).removeprefix("==") for one in held}
-
-
-def test_what_ships_is_what_is_tested() -> None:
-    tested = pins(ROOT / "requirements-dev.txt")
-    for name, pinned in pins(FOLDER / "requirements.txt").items():
-        assert version(name) == pinned
-        assert tested.get(name, pinned) == pinned, name
 
 
 @pytest.mark.parametrize("runtime", source("template.yaml")["Parameters"]["Runtime"]["AllowedValues"])

@@ -409,16 +409,6 @@ def test_the_gateways_own_errors_have_the_form_of_the_apis():
         assert ("gatewayresponse.header.Retry-After" in parameters) is (status in (429, 503, 504)), name
 
 
-def test_requirements_that_ship_are_the_ones_that_are_tested():
-    shipped = [
-        line
-        for line in (ROOT / "functions" / "requirements.txt").read_text().splitlines()
-        if line and not line.startswith("#")
-    ]
-    tested = (ROOT / "requirements-dev.txt").read_text().splitlines()
-    assert set(shipped) <= set(tested)
-
-
 def test_of_the_state_table_prepare_may_read_what_was_accepted_and_nothing_else():
     (statement,) = [
         of
