@@ -1,6 +1,7 @@
 """A model for boxes on the sample canvases (digits, 320 px) on the local cloud: how good, how long, how quick.
 
 Baseline: one histogram of oriented gradients (scikit-image) of each image in full, without any learning.
+Limited by the windows of several sizes that each image is looked at through.
 """
 
 import io

@@ -1,6 +1,7 @@
 """DetectCustomLabels on the local cloud: alone, from 8 clients at a time, and what else waits meanwhile.
 
 Baseline: Pillow decodes the same file in full, in this process.
+Limited by decoding the image, and by the cores that its clients share with it.
 """
 
 import io

@@ -103,12 +103,17 @@ def _await(status: Callable[[], str], under_way: str, wanted: str) -> None:
         raise SystemExit(f"The benchmark cannot go on: what should be {wanted} is {found}.")
 
 
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as found:
+        found.bind((cloud.LOOPBACK, 0))
+        return int(found.getsockname()[1])
+
+
 @contextmanager
 def opened() -> Iterator[Laptop]:
     """A local cloud on a free port, which ends with its files."""
-    with socket.socket() as found:
-        found.bind((cloud.LOOPBACK, 0))
-        port = int(found.getsockname()[1])
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         base = Path(folder)
         endpoint = cloud.up(port, base)

@@ -4,12 +4,12 @@ requests.
 `python -m bench.load [SECONDS] [CLIENTS]`. Every client has a connection of its own, asks again as soon as it has
 its answer, and waits after a 429 as long as Retry-After says, but at most MOST_WAIT seconds. A request is lost if
 it got no answer at all. Only 127.0.0.1 is asked. The baseline of the durations is one client alone.
+Limited by the cores that the clients, the gateway, the functions and the model share.
 """
 
 import argparse
 import http.client
 import json
-import socket
 import sys
 import tempfile
 import threading
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from bench.laptop import free_port
 from cli.screen import Screen
 from local import cloud, demo, samples
 
@@ -166,9 +167,7 @@ def main() -> None:
     parser.add_argument("seconds", nargs="?", type=float, default=SECONDS)
     parser.add_argument("clients", nargs="?", type=int, default=CLIENTS)
     given = parser.parse_args()
-    with socket.socket() as found:
-        found.bind((cloud.LOOPBACK, 0))
-        port = int(found.getsockname()[1])
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         base = Path(folder)
         cloud.up(port, base)
@@ -176,7 +175,7 @@ def main() -> None:
             training, inference = demo.deploy(port)
             written = samples.write_digits(base / "digits", 20, 8)
             demo.upload_samples(port, training.output("DataBucketName"), training.project(None), written)
-            ended = demo.train(port, training, training.project(None), Screen())
+            ended = demo.train(port, training, training.project(None), Screen(machine=True))
             if ended["status"] != "SUCCEEDED":
                 raise SystemExit(f"The benchmark cannot go on: the training ended {ended['status']}.")
             image = samples.unseen(written, "3").read_bytes()

@@ -3,6 +3,7 @@
 `python -m bench.manifest [KEYS]`. The keys are listed by a small S3 of this process on loopback, since those of
 the emulators take longer over a page the more keys there are, which would hide what is measured. Each side is a
 process of its own, so that its memory is its own too.
+Limited by the pages of ListObjectsV2, each of 1,000 keys and asked for with the token of the one before.
 """
 
 import argparse
