@@ -16,7 +16,7 @@ from tests.workflow.scenarios import SCENARIOS, assert_consistent, settle
 from tests.workflow.worlds import restore
 
 ROUNDS = 10  # as many as an operation has errors that pass, before and after the effect
-SAMPLE = 5  # errors that stay, of each scenario
+SAMPLE = 3  # errors that stay, of each scenario
 SEED = 20261127
 SECONDS = 300.0  # a call is tried dozens of times before its failure is final
 RUNS = ("train", "switch", "switch_in_place", "merge", "tested", "split", "restored", "rejected")
