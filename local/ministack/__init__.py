@@ -16,6 +16,7 @@ from local.ministack.gateway import (
     import_integrations,
     read_encoded_settings,
 )
+from local.ministack.keeping import survive_kills
 from local.ministack.metrics import take_metrics
 from local.ministack.paths import follow_paths, wait_as_told
 from local.ministack.payloads import limit_history, limit_payloads
@@ -34,6 +35,7 @@ def plug(create: "Callable[[], Service]", limits: Limits) -> Rekognition:
     add_service(rekognition)
     add_admin(rekognition)
     name_lambda_errors()
+    survive_kills()
     end_executions()
     run_branches()
     judge_as_aws()

@@ -6,9 +6,18 @@ from typing import Any
 
 VERSION = "1.5.33"
 NAMES = {
-    "app": ("SERVICE_REGISTRY", "SERVICE_HANDLERS", "_loaded_modules", "app", "main"),
+    "app": (
+        "SERVICE_REGISTRY",
+        "SERVICE_HANDLERS",
+        "_build_persistence_save_dict",
+        "_loaded_modules",
+        "_run_ready_scripts",
+        "app",
+        "main",
+    ),
     "core.concurrency": ("run_reentrant",),
     "core.lambda_runtime": ("_PYTHON_WORKER_SCRIPT", "Worker"),
+    "core.persistence": ("PERSIST_STATE", "_json_default", "save_state"),
     "core.responses": ("error_response_json", "get_account_id", "get_region", "now_iso"),
     "core.router": ("SERVICE_PATTERNS",),
     "services.apigateway_v1": (

@@ -5,7 +5,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from cli.screen import Screen
 from cli.stack import Cloud, Stack
 from local import cloud, demo, samples
 
-RUN_SECONDS = 120.0
+RUN_SECONDS = 600.0  # a guard against waiting for ever: a busy machine takes minutes
 TRAIN, TEST = 20, 8  # images of each digit
 
 
@@ -102,6 +102,15 @@ class Deployed:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.loads(error.read()), dict(error.headers)
+
+
+def wait_until(holds: Callable[[], Any], seconds: float = RUN_SECONDS) -> tuple[Any, float]:
+    """Wait until `holds()` is true and give its value and the seconds that it took."""
+    began = time.monotonic()
+    while not (value := holds()) and time.monotonic() < began + seconds:
+        time.sleep(0.2)
+    assert value
+    return value, time.monotonic() - began
 
 
 def free_port() -> int:

@@ -2,13 +2,13 @@
 
 import json
 import sys
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from local import demo, samples
+from tests.local.conftest import wait_until
 
 SECONDS = 15  # that a model may run at the most
 SHORT = {"WatchExpression": "rate(1 minute)", "IdleMinutes": "0.1", "OrphanMinutes": "0.05"}
@@ -17,15 +17,6 @@ SHORT = {"WatchExpression": "rate(1 minute)", "IdleMinutes": "0.1", "OrphanMinut
 def say(text):
     """Shown by `pytest -s`."""
     sys.stdout.write(f"{text}\n")
-
-
-def wait_until(holds, seconds=60.0):
-    """Wait until `holds()` is true and give its value and the seconds that it took."""
-    began = time.monotonic()
-    while not (value := holds()) and time.monotonic() < began + seconds:
-        time.sleep(0.2)
-    assert value
-    return value, time.monotonic() - began
 
 
 @pytest.fixture(scope="module")

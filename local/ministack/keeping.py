@@ -1,0 +1,65 @@
+"""What a cloud that keeps its state loses when it is killed: a second, not everything since it was started."""
+
+import json
+import threading
+import time
+from typing import Any
+
+from local.ministack.private import module
+
+SECONDS = 1.0  # between two looks
+SHARE = 0.25  # of the time that looking and writing may take
+CUT_OFF = "States.ServiceRestart"  # ministack's name for what ended an execution that its process did not survive
+
+
+def survive_kills() -> None:
+    """Write each service's state soon after it has changed, and tell of the executions that a kill has cut off."""
+    app, persistence = module("app"), module("core.persistence")
+    if not persistence.PERSIST_STATE:
+        return
+    ready, save, lock = app._run_ready_scripts, persistence.save_state, threading.Lock()
+    started = threading.Event()
+
+    def save_alone(name: str, state: dict[str, Any]) -> None:
+        with lock:  # its last writing, at the stop, may meet one of ours
+            save(name, state)
+
+    async def run_ready_scripts() -> None:
+        if not started.is_set():  # a reset runs the scripts again
+            started.set()
+            _tell_of_ends()
+            threading.Thread(target=_write_for_ever, name="keeping", daemon=True).start()
+        await ready()
+
+    persistence.save_state, app._run_ready_scripts = save_alone, run_ready_scripts
+
+
+def _tell_of_ends() -> None:
+    """Put the event that EventBridge did not get of each execution that ran when the process was killed."""
+    states = module("services.stepfunctions")
+    for execution in list(states._executions.all_values()):
+        if execution.get("error") == CUT_OFF and not execution.get("told"):
+            execution["told"] = True
+            states._emit_execution_status_event(execution)
+
+
+def _write_for_ever() -> None:
+    written: dict[str, str] = {}
+    while True:
+        began = time.monotonic()
+        write_changes(written)
+        time.sleep(max(SECONDS, (time.monotonic() - began) / SHARE))
+
+
+def write_changes(written: dict[str, str]) -> None:
+    """Write the state of each service that is not what was `written` before, by the service's name."""
+    app, persistence = module("app"), module("core.persistence")
+    for name, get_state in app._build_persistence_save_dict().items():
+        try:
+            state = get_state()
+            text = json.dumps(state, default=persistence._json_default)
+        except RuntimeError:  # it changed while it was read: the next look takes it
+            continue
+        if state is not None and written.get(name) != text:
+            persistence.save_state(name, state)
+            written[name] = text
