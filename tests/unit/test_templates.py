@@ -234,7 +234,6 @@ def test_the_topic_takes_alarms_and_budgets_of_this_account_only():
         assert of["Principal"] == {"Service": f"{service}.amazonaws.com"}
         assert (of["Action"], of["Resource"]) == ("sns:Publish", {"Ref": "OutcomeTopic"})
         assert of["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-    assert "KmsMasterKeyId" not in source("template.yaml")["Resources"]["OutcomeTopic"].get("Properties", {})
 
 
 def test_a_budget_is_made_only_for_who_wants_one():
