@@ -15,6 +15,7 @@ key = read_key()
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"input", "execution", "since"} → the whole state of the run, as the definition's paths read it."""
     execution = event["execution"]

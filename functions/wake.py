@@ -23,6 +23,7 @@ wakes = Daily(table, settings.project, "wakes#", int(float(os.environ["WAKES_PER
 logger = Logger()
 
 
+@logger.inject_lambda_context
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{} → {"status": "RUNNING", "STARTING" or "ASLEEP", "why": a sentence or null, "wakesLeft": of this day}."""
     now = datetime.now(UTC)

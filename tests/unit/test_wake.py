@@ -16,6 +16,7 @@ from customlabels.models import units_of
 from customlabels.refusals import Refusal
 
 from tests.conftest import TIMES
+from tests.context import CONTEXT
 from tests.images import picture
 from tests.stack import BUCKET, PROJECT, TABLE, deployed, start
 from tests.templates import defaults, environment
@@ -76,7 +77,7 @@ def stop(stack, arn):
 
 
 def wake(function):
-    answer = function.handler({}, None)
+    answer = function.handler({}, CONTEXT)
     return answer["status"], answer["why"], answer["wakesLeft"]
 
 
@@ -174,7 +175,7 @@ def test_any_other_refusal_is_an_error_of_the_function(stack, live):
     function = started()
     stack.cloud.service.faults.add("StartProjectVersion", "AccessDeniedException", call=None)
     with pytest.raises(function.ClientError, match="AccessDenied"):
-        function.handler({}, None)
+        function.handler({}, CONTEXT)
 
 
 def daily(stack, most, apart=None, partition="parts"):
