@@ -230,7 +230,8 @@ def started_predict(**parameters):
 
 def ask(predict):
     body = base64.b64encode(picture("down", 500)).decode()
-    answer = predict.handler({"headers": {"Content-Type": "text/plain"}, "body": body}, None)
+    request = {"headers": {"Content-Type": "text/plain"}, "body": body, "requestContext": {"requestId": "gateway"}}
+    answer = predict.handler(request, None)
     return answer["statusCode"], json.loads(answer["body"]), answer["headers"]
 
 
@@ -258,7 +259,9 @@ def test_a_model_that_sleeps_is_woken_and_the_client_asked_to_wait(waking):
     predict, wakes = waking(STARTING)
     status, body, headers = ask(predict)
     assert (status, body["code"], headers["Retry-After"]) == (503, "ModelStarting", "60")
-    assert wakes.asked == [{"FunctionName": "wake", "Payload": b"{}"}]
+    (asked,) = wakes.asked
+    assert asked["FunctionName"] == "wake"
+    assert json.loads(asked["Payload"]) == {"request_id": "gateway", "correlation_id": "gateway"}
 
 
 def test_a_model_that_is_not_woken_is_told_with_the_reason(waking):
