@@ -17,6 +17,7 @@ rekognition = boto3.client("rekognition", config=PATIENT)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"projectArn", "version", "execution", "since", "refused", "poll"} → {"arn" or null for "wait", "poll"}."""
     found = find_version(rekognition, event["projectArn"], event["version"])

@@ -11,10 +11,11 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
-from customlabels.answers import common_headers, proxy_answer, request_id
+from customlabels.answers import common_headers, gateway_id, proxy_answer, request_id
 from customlabels.refusals import Refusal
 from customlabels.routes import about, feedback, model, page, uploads
 from customlabels.serving import Serving
+from customlabels.telemetry import carried, carry
 
 UNAVAILABLE = Refusal("ServiceUnavailable", "A service could not be reached; try again after some seconds.", 5)
 BROKEN = Refusal("InternalError", "The request could not be answered, for a fault of this API.")
@@ -44,6 +45,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """An API Gateway proxy event → the answer of its route."""
     began, identity = time.monotonic(), request_id(event)
     headers = common_headers(identity, settings.cors_origin)
+    carry(request_id=identity, correlation_id=gateway_id(event))
+    logger.append_keys(**carried())
     try:
         _check_body(event)
         answer = app.resolve(event, context)
@@ -52,7 +55,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         answer = proxy_answer(refusal.status, refusal.body, refusal.headers)
     single = {name: values[-1] for name, values in answer.pop("multiValueHeaders", {}).items()}
     answer["headers"] = {**headers, **single, **answer.get("headers", {})}
-    logger.info("answered", extra={"route": event.get("resource"), "status": answer["statusCode"], "id": identity})
+    logger.info("answered", extra={"route": event.get("resource"), "status": answer["statusCode"]})
     metrics.add_metric("ApiRequests", MetricUnit.Count, 1)
     metrics.add_metric("ApiLatency", MetricUnit.Milliseconds, (time.monotonic() - began) * 1000)
     metrics.add_metric("ApiServerErrors", MetricUnit.Count, int(answer["statusCode"] >= 500))

@@ -13,6 +13,7 @@ rekognition = boto3.client("rekognition", config=PATIENT)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"train", "test": ARNs, "refused", "poll"} → {"poll", "entries": {"train", "test"}}."""
     found = {

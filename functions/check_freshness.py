@@ -17,6 +17,7 @@ table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
 logger = Logger()
 
 
+@logger.inject_lambda_context
 def handler(event: object, context: object) -> dict[str, float]:
     """Any event → days since the last success, by project; projects that have never run are left out."""
     found = {}

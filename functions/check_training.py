@@ -18,6 +18,7 @@ rekognition = boto3.client("rekognition", config=PATIENT)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"projectArn", "arn", "poll"} → {"poll", "version", "status", "f1", "summary", "trainingSeconds"}."""
     asked = parse_version_arn(event["arn"]).version

@@ -16,6 +16,7 @@ rekognition = boto3.client("rekognition", config=PATIENT)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"project", "projectArn", "switchTo", "live": {"arn", "previous"}} → {"reuse": the version's ARN}.
 

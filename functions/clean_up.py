@@ -43,6 +43,7 @@ steps = boto3.client("stepfunctions", config=PATIENT)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"execution", "failed", "cleanUp", and the run's state or "ended"} → {"poll", "error", "cause", "stopped"}.
 

@@ -22,6 +22,7 @@ champions = Champions(rekognition, measurements, settings.data_bucket)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"summary", "gate", "project", "projectArn", "version", "live", "measure"} → what the gate makes of it.
 

@@ -26,6 +26,7 @@ table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
 logger = Logger()
 
 
+@logger.inject_lambda_context
 def handler(event: dict[str, str], context: object) -> dict[str, list[str]]:
     """{"do": "start" or "stop"} → {"done"}: the ARNs of the live versions that were started or stopped.
 

@@ -19,6 +19,7 @@ measurements = Measurements(s3)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"project", "version", "live": ARN, "measure"} → the same "measure", further on.
 

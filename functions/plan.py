@@ -7,13 +7,15 @@ from customlabels.inputs import resolve
 from customlabels.models import tags_of
 from customlabels.names import version_name
 from customlabels.polling import begin
-from customlabels.settings import Defaults, Settings
+from customlabels.settings import Defaults, Settings, read_key
 
 settings = Settings.read()
 defaults = Defaults.read()
+key = read_key()
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"input", "execution", "since"} → the whole state of the run, as the definition's paths read it."""
     execution = event["execution"]
@@ -32,6 +34,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             "bucket": settings.data_bucket,
             "prefix": f"training-output/{run['project']}/{version}",
         },
+        "kmsKey": key,
         "refused": None,
         "found": {"poll": begin(2, 60, settings.dataset_limit)},
         "pruned": {"poll": begin(5, 60, settings.dataset_limit), "versions": []},

@@ -10,7 +10,7 @@ from typing import Any
 
 import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
-from customlabels.answers import common_headers, proxy_answer, request_id
+from customlabels.answers import common_headers, gateway_id, proxy_answer, request_id
 from customlabels.clients import MODEL, STORE, TABLE
 from customlabels.models import read_live_arn
 from customlabels.names import parse_version_arn
@@ -19,7 +19,7 @@ from customlabels.preflight.headers import Header
 from customlabels.refusals import Refusal
 from customlabels.requests import Request, read_request
 from customlabels.serving import Serving
-from customlabels.telemetry import count, log
+from customlabels.telemetry import carry, count, log
 
 LIVE_SECONDS = 5  # how long a switch of the live model may go unnoticed
 FOLLOW_SECONDS = 7  # after which there is no time left to ask another model, or to wake this one
@@ -60,6 +60,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """An API Gateway proxy event → the answer; each Refusal becomes {"code", "message"} with its status."""
     began, identity = time.monotonic(), request_id(event)
     headers = common_headers(identity, settings.cors_origin)
+    carry(request_id=identity, correlation_id=gateway_id(event))
     try:
         request = read_request(event)
         size = request.size or _stored_size(request)
@@ -69,11 +70,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     except Exception as error:
         refusal = error if isinstance(error, Refusal) else BROKEN
         _count(began, refusal.status)
-        log(settings.service, "INFO", "refused", code=refusal.code, status=refusal.status, request_id=identity)
+        log(settings.service, "INFO", "refused", code=refusal.code, status=refusal.status)
         if refusal is BROKEN:  # without the error's text, which may quote what the client sent
             trace = traceback.format_tb(error.__traceback__)
-            name = type(error).__name__
-            log(settings.service, "ERROR", "failed", error=name, trace=trace, request_id=identity)
+            log(settings.service, "ERROR", "failed", error=type(error).__name__, trace=trace)
         # A refusal that many requests share would go on holding them, images and all, by its traceback.
         error.__traceback__ = error.__context__ = None
         return proxy_answer(refusal.status, refusal.body, {**headers, **refusal.headers})

@@ -16,6 +16,7 @@ s3 = boto3.client("s3", config=PATIENT)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"project", "version", "source", "refresh", "existing"} → what the branch of the test dataset does.
 

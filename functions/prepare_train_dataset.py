@@ -26,6 +26,7 @@ table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"project", "version", "source", "refresh", "existing", "test"} → what the training branch does."""
     source, existing, test = Source(**event["source"]), event["existing"], event["test"]

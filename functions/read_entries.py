@@ -23,6 +23,7 @@ rekognition = boto3.client("rekognition", config=PATIENT)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"project", "version", "testing", "training", "datasets", "reading"} → the same "reading", further on.
 

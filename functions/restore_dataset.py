@@ -14,6 +14,7 @@ rekognition = boto3.client("rekognition", config=PATIENT)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"project", "type": "TRAIN" or "TEST", "saved": S3Object, "tags", "restored"} → {"poll", "created"}."""
     kind, saved, restored = event["type"], event["saved"], event["restored"]

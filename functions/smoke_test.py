@@ -22,6 +22,7 @@ measurements = Measurements(s3)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"projectArn", "version", "arn", "summary", "gate", "smokeImages"} → {"asked", "value"}.
 

@@ -23,8 +23,12 @@ wakes = Daily(table, settings.project, "wakes#", int(float(os.environ["WAKES_PER
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="correlation_id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{} → {"status": "RUNNING", "STARTING" or "ASLEEP", "why": a sentence or null, "wakesLeft": of this day}."""
+    """{"correlation_id"} → {"status": "RUNNING", "STARTING" or "ASLEEP", "why": a sentence or null, "wakesLeft"}.
+
+    `correlation_id` is the request's that found the model asleep; `wakesLeft` are those of this day.
+    """
     now = datetime.now(UTC)
     arn, _, units = read_live(table, settings.project)
     project = find_project(rekognition, settings.project) if arn else None

@@ -35,6 +35,7 @@ table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
 logger = Logger()
 
 
+@logger.inject_lambda_context
 def handler(event: object, context: object) -> dict[str, list[str]]:
     """Any event → {"stopped", "failed"}: the ARNs of the versions that were stopped, and that could not be.
 

@@ -23,6 +23,7 @@ table = boto3.resource("dynamodb", config=PATIENT).Table(SETTINGS.state_table)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:
     """Write the report; {"report"} is the address of its page.
 

@@ -17,6 +17,7 @@ import boto3
 from customlabels.manifests import folder_line
 
 from local import moto, samples
+from tests.context import CONTEXT
 
 BUCKET, TABLE, PROJECT = "data", "state", "custom-labels"
 ENVIRONMENT = {
@@ -125,7 +126,7 @@ class Account:
         """Call Report as Lambda does: the page and the JSON that it wrote."""
         with patch.dict(os.environ, ENVIRONMENT):
             sys.modules.pop("report", None)  # its clients belong to an earlier test's account
-            address = importlib.import_module("report").handler(event, None)["report"]
+            address = importlib.import_module("report").handler(event, CONTEXT)["report"]
         key = address.removeprefix(f"s3://{BUCKET}/")
         page, told = (
             self.s3.get_object(Bucket=BUCKET, Key=one) for one in (key, key.replace("index.html", "report.json"))

@@ -13,6 +13,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).parent.parent
 NAMES = ("template.yaml", "inference.yaml")
+NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
 @cache
@@ -34,6 +35,42 @@ def transformed(name: str) -> dict[str, Any]:
     needed = {name: "given" for name, of in template["Parameters"].items() if "Default" not in of}
     with mock.patch.dict("os.environ", AWS_DEFAULT_REGION="us-east-1"):
         return Translator({}, Parser()).translate(template, needed)
+
+
+def conditional(name: str, **parameters: str) -> dict[str, Any]:
+    """The resources that a deployment with these parameters makes: what their conditions leave of the template."""
+    template = transformed(name)
+    given = {**defaults(name), **parameters}
+    met = {key: _met(of, given) for key, of in template["Conditions"].items()}
+    chosen = {key: of for key, of in template["Resources"].items() if met.get(of.get("Condition"), True)}
+    return _chosen(chosen, met)
+
+
+def _met(condition: Any, given: dict[str, str]) -> Any:
+    """Whether a condition holds; parameters without a default compare as no text does."""
+    if not isinstance(condition, dict):
+        return condition
+    ((name, of),) = condition.items()
+    if name == "Fn::Not":
+        return not _met(of[0], given)
+    if name == "Fn::Equals":
+        return _met(of[0], given) == _met(of[1], given)
+    if name == "Fn::Join":
+        return of[0].join([_met(of[1], given)])
+    assert name == "Ref", f"{name} is not known here"
+    return given.get(of)
+
+
+def _chosen(value: Any, met: dict[str, bool]) -> Any:
+    """A value with each Fn::If decided, and without what is NoValue then."""
+    if isinstance(value, list):
+        return [of for of in (_chosen(each, met) for each in value) if of != NO_VALUE]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::If" in value:
+        condition, then, otherwise = value["Fn::If"]
+        return _chosen(then if met[condition] else otherwise, met)
+    return {key: of for key, of in ((key, _chosen(each, met)) for key, each in value.items()) if of != NO_VALUE}
 
 
 def defaults(name: str) -> dict[str, str]:

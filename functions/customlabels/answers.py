@@ -14,6 +14,11 @@ def request_id(event: dict[str, Any]) -> str:
     given = next((value for name, value in headers.items() if name.lower() == "x-request-id"), None)
     if isinstance(given, str) and _REQUEST_ID.fullmatch(given):
         return given
+    return gateway_id(event)
+
+
+def gateway_id(event: dict[str, Any]) -> str:
+    """The id that the gateway gave the request, by which its access log knows it."""
     return str((event.get("requestContext") or {}).get("requestId") or "unknown")
 
 

@@ -16,6 +16,7 @@ from customlabels.preflight.line_checks import Facts
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 AT_ONCE = 32  # calls to S3 under way
 FIRST_BYTES = 4096  # enough for every PNG and for a JPEG without a large thumbnail
@@ -31,9 +32,11 @@ _FAULTS = {
 }
 
 
-def content_hash(etag: str) -> str | None:
-    """The hash of the content that an ETag is, or None where it is not one (several parts)."""
-    stripped = etag.strip('"')
+def content_hash(got: "GetObjectOutputTypeDef") -> str | None:
+    """The hash of the content that an object's ETag is; None where it is not one: of several parts, under KMS."""
+    if got.get("ServerSideEncryption", "AES256") != "AES256":
+        return None
+    stripped = got["ETag"].strip('"')
     return stripped if _CONTENT_HASH.fullmatch(stripped) else None
 
 
@@ -83,24 +86,26 @@ class Images:
                 if not isinstance(header, More) or len(data) >= min(size, MOST_BYTES):
                     break
                 wanted = min(max(header.needed, 2 * wanted), MOST_BYTES)
-            content = self._content(location, got["ETag"])
+            content = self._content(location, got)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code not in _FAULTS:
                 raise
             return Facts(fault=_FAULTS[code])
         except ValueError as error:
-            return Facts(size=size, content=self._content(location, got["ETag"]), fault=str(error))
+            return Facts(size=size, content=self._content(location, got), fault=str(error))
         if isinstance(header, More):
             return Facts(size=size, content=content, fault="it ends before its size is told")
         return Facts(header.format, header.width, header.height, size, content)
 
-    def _content(self, location: Location, etag: str) -> str:
+    def _content(self, location: Location, got: "GetObjectOutputTypeDef") -> str:
         """What equal contents share: the ETag where it is a hash, else a stored checksum, else the bytes' own."""
-        if known := content_hash(etag):
+        if known := content_hash(got):
             return f"etag:{known}"
         head = self.s3.head_object(Bucket=location.bucket, Key=location.key, ChecksumMode="ENABLED")
-        if head.get("ChecksumType") != "COMPOSITE" and (checksum := head.get("ChecksumSHA256")):
+        # S3 itself stores the second one with every object that is uploaded without another.
+        checksum = head.get("ChecksumSHA256") or head.get("ChecksumCRC64NVME")
+        if checksum and head.get("ChecksumType") != "COMPOSITE":
             return f"checksum:{checksum}"
         body = self.s3.get_object(Bucket=location.bucket, Key=location.key)["Body"]
         digest = hashlib.sha256()

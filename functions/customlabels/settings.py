@@ -171,3 +171,8 @@ class Topic:
 def read_prices(environment: Mapping[str, str] = os.environ) -> Prices:
     """Read the variables that `template.yaml` sets for functions that tell costs; KeyError names a missing one."""
     return Prices(float(environment["TRAINING_PRICE"]), float(environment["INFERENCE_PRICE"]))
+
+
+def read_key(environment: Mapping[str, str] = os.environ) -> str | None:
+    """The key of what Rekognition copies for a training, None for AWS's own; KeyError names a missing variable."""
+    return environment["KMS_KEY_ARN"] or None

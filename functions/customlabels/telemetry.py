@@ -11,13 +11,25 @@ from datetime import UTC, datetime
 from typing import Any
 
 REQUESTS = "Requests"
+_carried: dict[str, str] = {}  # what every line says of the request at hand; a function has one at a time
 UNITS = {"Latency": "Milliseconds", "F1": "None", "TrainingCost": "None"}  # everything else is a count
+
+
+def carry(**ids: str) -> None:
+    """Let every line from now on say which request it is about, and no longer which one was before."""
+    _carried.clear()
+    _carried.update(ids)
+
+
+def carried() -> dict[str, str]:
+    """What every line says of the request at hand."""
+    return dict(_carried)
 
 
 def log(service: str, level: str, message: str, **fields: Any) -> None:
     """One line of the log; `fields` never hold an image, a key or an exception's text."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    _write({"level": level, "message": message, "timestamp": now, "service": service, **fields})
+    _write({"level": level, "message": message, "timestamp": now, "service": service, **_carried, **fields})
 
 
 def count(namespace: str, dimensions: dict[str, str], version: str | None, values: dict[str, float]) -> None:

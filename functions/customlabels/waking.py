@@ -9,7 +9,7 @@ from typing import Any
 
 from customlabels.clients import WAKE
 from customlabels.refusals import Refusal
-from customlabels.telemetry import log
+from customlabels.telemetry import carried, log
 
 AGAIN = 30  # seconds until Wake is asked again; till then its last answer is repeated
 LONG = 300  # seconds after which a model that nobody starts is worth another look
@@ -48,7 +48,7 @@ class Waker:
         Refusal with the reason where the model is not started; RuntimeError, or botocore's, where Wake fails.
         """
         self._client = self._client or self._session.create_client("lambda", config=WAKE.config)
-        answer = self._client.invoke(FunctionName=self._function, Payload=b"{}")
+        answer = self._client.invoke(FunctionName=self._function, Payload=json.dumps(carried()).encode())
         if answer.get("FunctionError"):
             raise RuntimeError("Wake failed")
         told: dict[str, Any] = json.load(answer["Payload"])

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser import Opened
 from tests.browser import opened as browse
 from tests.conftest import TIMES
+from tests.context import CONTEXT
 from tests.images import picture
 from tests.pages import gateway
 from tests.pages.gateway import KEY, Gateway
@@ -299,7 +300,7 @@ def test_a_sleeping_model_is_woken_by_the_button(
 
     class Lambda:
         def invoke(self, **_: Any) -> dict[str, Any]:
-            return {"Payload": io.BytesIO(json.dumps(wake.handler({}, None)).encode())}
+            return {"Payload": io.BytesIO(json.dumps(wake.handler({}, CONTEXT)).encode())}
 
     session = SimpleNamespace(create_client=lambda *_, **__: Lambda())
     with gateway.opened(PROJECT, WakeOnRequest="ENABLED") as api:

@@ -14,7 +14,7 @@ from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from local.moto import ACCOUNT
 from tests.proof import calls
 from tests.proof.gather import Table, note, noted, reports
-from tests.proof.roles import PARTITION, REGION, STACK, Statement, roles
+from tests.proof.roles import BUCKET, KEY, PARTITION, REGION, STACK, Statement, roles
 
 # Of the actions that are not named as their operations are.
 ACTIONS = {
@@ -29,6 +29,13 @@ ACTIONS = {
     ("s3", "AbortMultipartUpload"): "s3:AbortMultipartUpload",
     ("lambda", "Invoke"): "lambda:InvokeFunction",
 }
+# Of the key, where the caller's rights on it count: by the action that it goes with, and to train.
+KEYED = {
+    "s3:GetObject": ("kms:Decrypt",),
+    "s3:PutObject": ("kms:Decrypt", "kms:GenerateDataKey"),  # the first to put the parts of an object together
+    "sns:Publish": ("kms:Decrypt", "kms:GenerateDataKey"),
+}
+TRAINING = ("kms:CreateGrant", "kms:DescribeKey", "kms:GenerateDataKey", "kms:Decrypt")
 PREFIXES = {"stepfunctions": "states", "resourcegroupstaggingapi": "tag"}
 READS = "Rekognition reads and writes S3 with the caller's credentials"
 DELIVERY = "Step Functions sets up the delivery of its logs with the role of the machine"
@@ -53,7 +60,16 @@ IMPLIED = {
 def asked(service: str, operation: str, params: dict[str, Any]) -> list[tuple[str, str]]:
     """The permissions that AWS asks for a call: actions with the ARN of what each is for."""
     action = ACTIONS.get((service, operation), f"{PREFIXES.get(service, service)}:{operation}")
-    return [(action, arn) for arn in _resources(service, params)] + _beside(service, operation, params)
+    found = [(action, arn) for arn in _resources(service, params)] + _beside(service, operation, params)
+    return found + [(of, KEY) for of in _of_key(found)]
+
+
+def _of_key(found: list[tuple[str, str]]) -> list[str]:
+    """What the services ask of the key that encrypts the bucket, the table and the topic."""
+    data = f"arn:{PARTITION}:s3:::{BUCKET}/"
+    asked = {of for action, arn in found for of in KEYED.get(action, ()) if "s3:" not in action or data in arn}
+    asked |= {"kms:Decrypt" for action, _ in found if action.startswith("dynamodb:")}
+    return sorted(asked)
 
 
 def _resources(service: str, params: dict[str, Any]) -> list[str]:
@@ -94,6 +110,8 @@ def _beside(service: str, operation: str, params: dict[str, Any]) -> list[tuple[
     if operation == "CreateProjectVersion" and "OutputConfig" in params:
         place = params["OutputConfig"]
         found.append(("s3:PutObject", _object(place["S3Bucket"], f"{place['S3KeyPrefix']}x")))
+    if operation == "CreateProjectVersion" and "KmsKeyId" in params:
+        found.extend((action, params["KmsKeyId"]) for action in TRAINING)
     if operation == "CreateDataset" and "GroundTruthManifest" in params.get("DatasetSource", {}):
         place = params["DatasetSource"]["GroundTruthManifest"]["S3Object"]
         found.append(("s3:GetObject", _object(place["Bucket"], place["Name"])))

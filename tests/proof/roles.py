@@ -12,6 +12,7 @@ REGION, PARTITION, STACK = "us-east-1", "aws", "custom-labels"
 NAMES = ("template.yaml", "inference.yaml")
 # What a deployment gives: the test cloud's names of things.
 BUCKET, TABLE, OTHERS = "data", "state", ["elsewhere"]
+KEY = f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}:key/11112222-3333-4444-5555-666677778888"
 KNOWN = {
     "AWS::Region": REGION,
     "AWS::Partition": PARTITION,
@@ -25,6 +26,7 @@ KNOWN = {
     "ImageBuckets": OTHERS,
     "OutcomeTopic": f"arn:{PARTITION}:sns:{REGION}:{ACCOUNT}:outcomes",
     "TopicArn": f"arn:{PARTITION}:sns:{REGION}:{ACCOUNT}:outcomes",
+    "KmsKeyArn": KEY,
 }
 ARNS = {
     "AWS::S3::Bucket": f"arn:{PARTITION}:s3:::{BUCKET}",

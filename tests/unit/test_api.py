@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import logging
 import re
 from urllib.parse import urlsplit
 
@@ -172,6 +173,25 @@ def test_an_unknown_path_is_a_404(alone, path):
 )
 def test_a_request_id_comes_back_if_it_can_forge_no_log(alone, given, expected):
     assert ask(alone, "GET", "/health", headers={"x-request-id": given})[2]["X-Request-Id"] == expected
+
+
+@pytest.fixture
+def heard(alone):
+    """The lines of the log: each message, and what stands beside it."""
+    lines, handler = [], logging.Handler()
+    handler.emit = lambda record: lines.append((record.getMessage(), alone.logger.get_current_keys()))
+    logger = logging.getLogger(alone.settings.service)
+    logger.addHandler(handler)
+    yield lines
+    logger.removeHandler(handler)
+
+
+@pytest.mark.parametrize(("given", "expected"), [("order-4711", "order-4711"), ("a b", "gateway")])
+def test_every_line_of_the_log_says_which_request_it_is_about(alone, heard, given, expected):
+    ask(alone, "GET", "/health", headers={"x-request-id": given})
+    ((message, keys),) = heard
+    assert message == "answered"
+    assert (keys["request_id"], keys["correlation_id"]) == (expected, "gateway")
 
 
 def test_an_origin_is_named_only_if_the_template_names_one(alone):

@@ -123,6 +123,41 @@ def test_every_failure_of_a_run_is_cleaned_up_and_named():
             assert re.fullmatch(r"\$\.failed\.(\w+)", last["ResultPath"])[1] in NAMES, name
 
 
+def calls(graph, distributed=False):
+    """Every state that calls a function, with whether it stands in a Distributed Map: (name, state, whether)."""
+    for name, state in graph["States"].items():
+        if state.get("Resource", "").startswith("${"):
+            yield name, state, distributed
+        for branch in state.get("Branches", []):
+            yield from calls(branch, distributed)
+        if inner := state.get("ItemProcessor"):
+            yield from calls(inner, distributed or inner.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_function_is_told_which_execution_calls_it(file):
+    for name, state, distributed in calls(definition(file)):
+        if "Parameters" not in state:
+            continue  # it is passed the whole state, in which `execution` stands; test_log.py looks
+        paths = {"$.execution"} if distributed else {"$.execution", "$$.Execution.Id"}
+        assert state["Parameters"].get("execution.$") in paths, (
+            f'{name} in {file} calls a function without its execution: its Parameters need "execution.$": '
+            f'"$.execution"'
+            + (" (in a Distributed Map $$.Execution.Id is a child's)" if distributed else ' or "$$.Execution.Id"')
+        )
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_function_logs_the_execution(file):
+    decorator = '@logger.inject_lambda_context(correlation_id_path="execution")'
+    resources = source("template.yaml")["Resources"]
+    for _, state, _ in calls(definition(file)):
+        properties = resources[re.fullmatch(r"\$\{(\w+)Arn\}", state["Resource"])[1]]["Properties"]
+        module = properties["Handler"].removesuffix(".handler") + ".py"
+        text = (ROOT / properties.get("CodeUri", "functions/") / module).read_text()
+        assert f"\n{decorator}\ndef handler(" in text, f"handler in {module}, called in {file}, needs {decorator}"
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_functions_files_and_states_bear_the_same_names(file):
     resources = source("template.yaml")["Resources"]

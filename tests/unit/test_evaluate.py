@@ -12,6 +12,7 @@ from sklearn.metrics import f1_score
 
 from local import moto
 from local.rekognition.settings import AT_ONCE
+from tests.context import CONTEXT
 from tests.images import picture
 from tests.stack import BUCKET, PROJECT, TABLE, TEMPLATE, start
 from tests.templates import environment
@@ -88,7 +89,7 @@ class Bench:
             "live": live,
             "measure": measure,
         }
-        return json.loads(json.dumps(self.evaluate.handler(json.loads(json.dumps(event)), None)))
+        return json.loads(json.dumps(self.evaluate.handler(json.loads(json.dumps(event)), CONTEXT)))
 
     def measured(self, name, live, measure, calls=50):
         """The measurement after so many calls of MeasureChampion, or at its end."""
@@ -96,7 +97,7 @@ class Bench:
             if measure["done"]:
                 break
             event = {"project": PROJECT, "version": name, "live": live, "measure": measure}
-            measure = json.loads(json.dumps(self.champion.handler(json.loads(json.dumps(event)), None)))
+            measure = json.loads(json.dumps(self.champion.handler(json.loads(json.dumps(event)), CONTEXT)))
         return measure
 
     def rows(self, name):

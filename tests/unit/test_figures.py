@@ -8,6 +8,7 @@ from customlabels import figures
 from customlabels.records import write
 
 from tests.conftest import TIMES
+from tests.context import CONTEXT
 from tests.stack import PROJECT, Stack, deployed
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -67,7 +68,7 @@ def test_the_age_is_counted_by_project(stack: Stack, capsys):
     for name, outcome in ((PROJECT, "promoted"), ("another", "failed")):
         write(stack.table, name, {"started": ended, "version": "v", "ended": ended, "outcome": outcome})
     capsys.readouterr()
-    found = stack.modules["check_freshness"].handler({}, None)
+    found = stack.modules["check_freshness"].handler({}, CONTEXT)
     assert found == {PROJECT: pytest.approx(0, abs=0.01)}, "one has never run, one is of somebody else"
     (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert (line["project"], line["service"]) == (PROJECT, "custom-labels")

@@ -105,8 +105,15 @@ def test_a_request_that_finds_no_model_running_is_counted(stack, images, predict
 
 def test_a_request_id_is_in_the_answer_and_in_the_log(predict, capsys):
     event = {**EVENT, "headers": {**EVENT["headers"], "x-request-id": "order-4711"}, "body": "%"}
+    event["requestContext"] = {"requestId": "gateway"}
     assert ask(predict, event)[2]["X-Request-Id"] == "order-4711"
-    assert '"request_id": "order-4711"' in capsys.readouterr().out
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    logged = [line for line in lines if "message" in line]
+    assert logged
+    assert {(line["request_id"], line["correlation_id"]) for line in logged} == {("order-4711", "gateway")}
+    # Another request's lines say nothing of this one.
+    ask(predict, {**event, "headers": EVENT["headers"], "requestContext": {"requestId": "next"}})
+    assert "order-4711" not in capsys.readouterr().out
 
 
 def test_a_model_that_does_not_answer_in_time_is_a_504(stack, images, predict, silent):

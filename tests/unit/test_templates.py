@@ -220,6 +220,12 @@ def test_every_alarm_has_its_place_in_the_runbook():
         *resources("inference.yaml", "AWS::CloudWatch::Alarm"),
     }
     assert set(headings) == names
+    for section in page.split("\n## ")[1:]:
+        name, _, text = section.partition("\n\n")
+        assert text.startswith("**"), f"the runbook does not begin with what {name} means"
+        assert re.search(r"`(python -m cli|/aws/lambda/|STACK-)", text), (
+            f"the runbook says not where to look for {name}"
+        )
 
 
 def test_the_topic_takes_alarms_and_budgets_of_this_account_only():
@@ -234,7 +240,6 @@ def test_the_topic_takes_alarms_and_budgets_of_this_account_only():
         assert of["Principal"] == {"Service": f"{service}.amazonaws.com"}
         assert (of["Action"], of["Resource"]) == ("sns:Publish", {"Ref": "OutcomeTopic"})
         assert of["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-    assert "KmsMasterKeyId" not in source("template.yaml")["Resources"]["OutcomeTopic"].get("Properties", {})
 
 
 def test_a_budget_is_made_only_for_who_wants_one():

@@ -16,6 +16,7 @@ from customlabels.models import units_of
 from customlabels.refusals import Refusal
 
 from tests.conftest import TIMES
+from tests.context import CONTEXT
 from tests.images import picture
 from tests.stack import BUCKET, PROJECT, TABLE, deployed, start
 from tests.templates import defaults, environment
@@ -76,7 +77,7 @@ def stop(stack, arn):
 
 
 def wake(function):
-    answer = function.handler({}, None)
+    answer = function.handler({}, CONTEXT)
     return answer["status"], answer["why"], answer["wakesLeft"]
 
 
@@ -174,7 +175,7 @@ def test_any_other_refusal_is_an_error_of_the_function(stack, live):
     function = started()
     stack.cloud.service.faults.add("StartProjectVersion", "AccessDeniedException", call=None)
     with pytest.raises(function.ClientError, match="AccessDenied"):
-        function.handler({}, None)
+        function.handler({}, CONTEXT)
 
 
 def daily(stack, most, apart=None, partition="parts"):
@@ -229,7 +230,8 @@ def started_predict(**parameters):
 
 def ask(predict):
     body = base64.b64encode(picture("down", 500)).decode()
-    answer = predict.handler({"headers": {"Content-Type": "text/plain"}, "body": body}, None)
+    request = {"headers": {"Content-Type": "text/plain"}, "body": body, "requestContext": {"requestId": "gateway"}}
+    answer = predict.handler(request, None)
     return answer["statusCode"], json.loads(answer["body"]), answer["headers"]
 
 
@@ -257,7 +259,9 @@ def test_a_model_that_sleeps_is_woken_and_the_client_asked_to_wait(waking):
     predict, wakes = waking(STARTING)
     status, body, headers = ask(predict)
     assert (status, body["code"], headers["Retry-After"]) == (503, "ModelStarting", "60")
-    assert wakes.asked == [{"FunctionName": "wake", "Payload": b"{}"}]
+    (asked,) = wakes.asked
+    assert asked["FunctionName"] == "wake"
+    assert json.loads(asked["Payload"]) == {"request_id": "gateway", "correlation_id": "gateway"}
 
 
 def test_a_model_that_is_not_woken_is_told_with_the_reason(waking):

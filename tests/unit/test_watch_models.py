@@ -12,6 +12,7 @@ from customlabels.errors import Unexpected
 from customlabels.watching import GUARD, REST, STOPS, is_known
 
 from tests.conftest import TIMES
+from tests.context import CONTEXT
 from tests.stack import PROJECT, TEMPLATE, deployed
 from tests.templates import defaults
 
@@ -43,10 +44,10 @@ class House:
         return self.look()
 
     def look(self):
-        return self.modules[0].handler({}, None)
+        return self.modules[0].handler({}, CONTEXT)
 
     def hours(self, do):
-        return self.modules[1].handler({"do": do}, None)["done"]
+        return self.modules[1].handler({"do": do}, CONTEXT)["done"]
 
     def requested(self, **before):
         """Let the API count a request some time before now."""

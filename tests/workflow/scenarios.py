@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
+from tests.context import CONTEXT
 from tests.stack import Stack
 from tests.workflow.engine import Result
 from tests.workflow.worlds import Trained
@@ -81,7 +82,7 @@ def settle(stack: Stack, result: Result, given: Any) -> None:
     watch, begun = stack.modules["watch_models"], datetime.now(UTC)
     for minutes in (0, 16, 21) if len(stack.running()) != 1 else ():
         with patch.object(watch, "now", lambda minutes=minutes: begun + timedelta(minutes=minutes)):
-            watch.handler({}, None)
+            watch.handler({}, CONTEXT)
         stack.cloud.clock.advance(3600)
 
 

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tests.conftest import TIMES
+from tests.context import CONTEXT
 from tests.stack import deployed
 from tests.templates import source
 from tests.workflow import in_flight
@@ -46,5 +47,5 @@ def test_a_recorded_payload_still_gives_what_its_definition_reads(cloud, path):
         name for name in sorted(stack.cloud.functions, key=len, reverse=True) if state.startswith(name)
     )
     module = source("template.yaml")["Resources"][function]["Properties"]["Handler"].removesuffix(".handler")
-    result = stack.modules[module].handler(recorded["event"], None)
+    result = stack.modules[module].handler(recorded["event"], CONTEXT)
     assert list(lacks(recorded["result"], json.loads(json.dumps(result)))) == []

@@ -13,6 +13,7 @@ from moto.events.models import EventsBackend
 from moto.sns.exceptions import SNSInvalidParameter
 from moto.sns.models import SNSBackend
 
+from tests.context import CONTEXT
 from tests.stack import PROJECT
 from tests.templates import definition
 from tests.workflow.worlds import assert_new_is_live, assert_old_is_live, live, name_of
@@ -185,7 +186,7 @@ def test_it_is_shouted_that_a_model_could_not_be_stopped(world, capfd):
             patch.setattr(watch, "now", lambda minutes=minutes: begun + timedelta(minutes=minutes))
             if stopped:
                 world.cloud.service.faults.clear()
-            found = watch.handler({}, None)
+            found = watch.handler({}, CONTEXT)
             assert [[name_of(arn) for arn in found[key]] for key in ("stopped", "failed")] == [stopped, failed]
     world.cloud.clock.advance(3600)
     assert world.running() == ["one"]
