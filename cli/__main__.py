@@ -7,16 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import bill, images, models, report, review_commands, run, runs, upload, watch
+from cli import bill, exits, images, models, report, review_commands, run, runs, upload, watch
+from cli.commands import Commands
 from cli.desk import Desk, JsonOption, LimitOption, LocalOption, ProjectOption, StackOption
 from cli.desk import opened as _desk
 from cli.errors import CommandError
 
 app = typer.Typer(
-    help=(
-        "Train, promote, start and stop Custom Labels models. "
-        "Exit codes: 0 done, 1 it failed, 2 it could not begin, 130 interrupted."
-    ),
+    cls=Commands,
+    help="Train, promote, start and stop Custom Labels models, and ask them what images show.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -32,14 +31,15 @@ def _watch_to_end(desk: Desk, execution_arn: str, project: str) -> None:
         desk.screen.error(
             "No longer watching; the execution goes on. "
             f"Watch again: `python -m cli watch {execution_arn}{desk.cloud.flag}`; "
-            f"stop it: `{at}aws stepfunctions stop-execution --execution-arn {execution_arn}`."
+            f"stop it: `{at}aws stepfunctions stop-execution --execution-arn {execution_arn}`.",
+            exits.Exit.Interrupted.name,
         )
-        raise typer.Exit(130) from None
+        raise typer.Exit(exits.Exit.Interrupted.code) from None
     ended = watch.result(execution)
     watch.show_result(ended, desk.screen)
-    desk.screen.result(ended)
+    desk.screen.result(watch.told(ended))
     if ended["status"] != "SUCCEEDED":
-        raise typer.Exit(1)
+        raise typer.Exit(exits.exit_of(ended["error"] or "").code)
 
 
 def _start(desk: Desk, made: dict[str, Any], name: str, project: str, no_watch: bool) -> None:
@@ -78,7 +78,7 @@ def upload_command(
         sent = _upload(desk, found, address, images.survey(found))
         desk.screen.result(sent.result())
         if not sent.is_complete:
-            raise typer.Exit(1)
+            raise typer.Exit(sent.exit.code)
         about = f" --project {project}" if project else ""
         options = run.options(images.sources(address.uri, sent.split))
         desk.screen.line(f"To train on it: `python -m cli run {options}{about}{desk.cloud.flag}`.")
@@ -101,7 +101,7 @@ def _upload_for_run(desk: Desk, found: Path, address: upload.Address) -> None:
     if not sent.is_complete:
         desk.screen.line("The run was not started.", style="bold red")
         desk.screen.result(sent.result())
-        raise typer.Exit(1)
+        raise typer.Exit(sent.exit.code)
 
 
 @app.command("run")
@@ -169,7 +169,7 @@ def watch_command(
     machine: JsonOption = False,
 ) -> None:
     """Watch an execution to its end; Ctrl-C stops watching, not the execution."""
-    with _desk(project, stack, local, machine) as desk:
+    with _desk(project, stack, local, machine, lines=True) as desk:
         arn = execution_arn or watch.newest(desk.cloud, desk.stack.output("StateMachineArn"))
         asked = watch.asked_project(watch.describe(desk.cloud, arn))
         _watch_to_end(desk, arn, asked or desk.project)

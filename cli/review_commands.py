@@ -12,7 +12,8 @@ from customlabels.feedback import ENDINGS, Feedback, Reviewed, Said, read_said
 
 from cli import review_server, runs
 from cli.desk import Desk, JsonOption, LocalOption, ProjectOption, StackOption, opened
-from cli.errors import CommandError, explain
+from cli.errors import CommandError, told, understood
+from cli.exits import Exit, exit_of_all
 from cli.review import Broken, Review, labels_of, plain, said_text
 
 app = typer.Typer(
@@ -79,7 +80,7 @@ def show_command(
         one = review.find(identity)
         _show(desk, one)
         picture = review.picture(one)
-        told = facts(one, review.bucket) | {"contentType": picture.content_type, "bytes": len(picture.data)}
+        shown = facts(one, review.bucket) | {"contentType": picture.content_type, "bytes": len(picture.data)}
         if output or not machine:
             path = output or Path()
             if output is None or path.is_dir():
@@ -89,8 +90,8 @@ def show_command(
             except OSError as error:
                 raise CommandError(f"The image cannot be written to {str(path)!r}: {error.strerror}.") from error
             desk.screen.line(f"  image:   {path.resolve()}")
-            told["file"] = str(path.resolve())
-        desk.screen.result(told)
+            shown["file"] = str(path.resolve())
+        desk.screen.result(shown)
 
 
 @app.command("accept")
@@ -239,7 +240,7 @@ def read_options(labels: str | None, boxes: str | None) -> Said | None:
 def facts(one: Feedback | Broken, bucket: str) -> dict[str, Any]:
     """What waits, as JSON."""
     if isinstance(one, Broken):
-        return {"id": one.id, "error": one.why}
+        return {"id": one.id, "error": told("Unreadable", one.why)}
     return {
         "id": one.id,
         "at": one.at,
@@ -296,24 +297,22 @@ def _chosen(review: Review, ids: list[str] | None, everything: bool, yes: bool) 
 def _each(desk: Desk, names: Iterable[str], act: Callable[[str], dict[str, Any]]) -> None:
     """Do it for each; what cannot be done is told, and the others are done all the same."""
     results: list[dict[str, Any]] = []
-    failed = 0
     for name in names:
         try:
-            results.append(act(name))
-        except CommandError as problem:
-            told = str(problem)
-        except ClientError as error:
-            told = explain(error, desk.cloud.endpoint)
-        else:
+            results.append(act(name) | {"error": None})
             continue
-        failed += 1
-        desk.screen.complain(told)
-        results.append({"id": name, "error": told})
+        except CommandError as error:
+            problem = error
+        except ClientError as error:
+            problem = understood(error, desk.cloud.endpoint)
+        desk.screen.complain(str(problem))
+        results.append({"id": name, "error": told(problem.name, str(problem))})
     if not results:
         desk.screen.line(f"Nothing of {desk.project} waits for a person.")
     desk.screen.result(results)
-    if failed:
-        raise typer.Exit(1 if failed < len(results) else 2)
+    ended = exit_of_all(one["error"] and one["error"]["name"] for one in results)
+    if ended is not Exit.Done:
+        raise typer.Exit(ended.code)
 
 
 def _count(number: int, what: str) -> str:

@@ -1,4 +1,4 @@
-"""What the operator sees: lines, one live line, tables; or with --json one JSON value on stdout."""
+"""What the operator sees: lines, one live line, tables; or with --json JSON on stdout."""
 
 import json
 import sys
@@ -20,14 +20,21 @@ from rich.progress import (
 from rich.status import Status
 from rich.table import Table
 
+from cli.errors import told
+from cli.exits import Exit
+
 _SECONDS_BETWEEN_LINES = 30  # of progress where there is no terminal to redraw
 
 
 class Screen:
-    """Text goes to stdout; with `machine` it goes to stderr, and stdout holds only the JSON result."""
+    """Text goes to stdout; with `machine` it goes to stderr, and stdout holds only the JSON result.
 
-    def __init__(self, machine: bool = False) -> None:
+    That is one document, or with `lines` a line for each value.
+    """
+
+    def __init__(self, machine: bool = False, lines: bool = False) -> None:
         self.machine = machine
+        self._indent = None if lines else 2
         self._console = Console(stderr=machine, highlight=False, markup=False, emoji=False)
         self._errors = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._status: Status | None = None
@@ -48,11 +55,14 @@ class Screen:
             table.add_row(*row)
         self._console.print(table)
 
-    def error(self, text: str) -> None:
-        """Print what went wrong on stderr; with `machine` also as `{"error": …}` on stdout."""
+    def error(self, text: str, name: str = Exit.Failed.name) -> None:
+        """Print what went wrong on stderr; with `machine` also as `{"error": {"name", "message"}}` on stdout."""
         self.complain(text)
-        if self.machine:
-            self.result({"error": text})
+        self.failure(text, name)
+
+    def failure(self, text: str, name: str) -> None:
+        """The same as JSON only, where stderr has it already."""
+        self.result({"error": told(name, text)})
 
     def complain(self, text: str) -> None:
         """Print on stderr what went wrong with a part; the result tells it too."""
@@ -61,7 +71,8 @@ class Screen:
     def result(self, value: Any) -> None:
         """Print the JSON result, with `machine` only: people have read it already."""
         if self.machine:
-            sys.stdout.write(json.dumps(value, indent=2, default=_plain) + "\n")
+            sys.stdout.write(json.dumps(value, indent=self._indent, default=_plain) + "\n")
+            sys.stdout.flush()
 
     @contextmanager
     def live(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from cli.errors import CommandError, code, message
+from cli.errors import CommandError, NotFound, code, message
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -117,9 +117,10 @@ def find(cloud: Cloud, name: str) -> Stack:
         if code(error) == "ValidationError" and "does not exist" in message(error):
             deploy = "`make demo`" if cloud.endpoint else "`sam build && sam deploy`"
             where = cloud.endpoint or cloud.session.region_name
-            raise CommandError(
+            elsewhere = "" if cloud.endpoint else ", or set AWS_REGION to the region that it is in"
+            raise NotFound(
                 f"There is no stack {name} at {where}: deploy it with {deploy}, "
-                f"or name the one you deployed with --stack."
+                f"or name the one you deployed with --stack{elsewhere}."
             ) from error
         raise
     return Stack(

@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli import facts, history
-from cli.errors import CommandError, code
+from cli import errors, facts, history
+from cli.errors import NotFound, code
 from cli.screen import Screen
 from cli.stack import Cloud
 
@@ -20,7 +20,7 @@ def newest(cloud: Cloud, machine_arn: str) -> str:
     """The ARN of the state machine's newest execution; CommandError when it never ran."""
     found = cloud.client("stepfunctions").list_executions(stateMachineArn=machine_arn, maxResults=1)
     if not found["executions"]:
-        raise CommandError(f"{machine_arn} has never run: start it with `python -m cli run{cloud.flag}`.")
+        raise NotFound(f"{machine_arn} has never run: start it with `python -m cli run{cloud.flag}`.")
     return str(found["executions"][0]["executionArn"])
 
 
@@ -30,7 +30,7 @@ def describe(cloud: Cloud, execution_arn: str) -> Execution:
         answer: Execution = cloud.client("stepfunctions").describe_execution(executionArn=execution_arn)
     except ClientError as error:
         if code(error) in ("ExecutionDoesNotExist", "InvalidArn"):
-            raise CommandError(
+            raise NotFound(
                 f"{execution_arn!r} is no execution: give an execution's ARN, or none for the newest."
             ) from error
         raise
@@ -102,6 +102,14 @@ def result(execution: Execution) -> dict[str, Any]:
         "error": execution.get("error"),
         "cause": execution.get("cause"),
     }
+
+
+def told(ended: Mapping[str, Any]) -> dict[str, Any]:
+    """What `result` returned as --json prints it: the error with its cause, as every error has it."""
+    wrong = None
+    if ended["status"] not in ("SUCCEEDED", "RUNNING"):
+        wrong = errors.told(ended["error"] or ended["status"], ended["cause"] or "No cause was given.")
+    return {**{key: value for key, value in ended.items() if key not in ("error", "cause")}, "error": wrong}
 
 
 def verdict_line(verdict: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from cli import models, stack, watch
 from cli.__main__ import app
 from cli.errors import FailedError, explain
+from cli.exits import Exit
 from cli.screen import Screen
 from local import cloud as local_cloud
 from local import moto
@@ -138,7 +139,10 @@ def test_a_rollback_is_watched_to_its_end() -> None:
     named = json.loads(call("rollback", "--to", "run-1", *about).stdout)
     assert named["output"] == {"outcome": "switched", "project": "custom-labels-parts", "version": "run-1"}
     failed = call("rollback", "--to", "nothing", "--name", "back-3", "--json")
-    assert (failed.exit_code, json.loads(failed.stdout)["error"]) == (1, "InvalidInput")
+    assert (failed.exit_code, json.loads(failed.stdout)["error"]) == (
+        2,
+        {"name": "InvalidInput", "message": "There is no version nothing."},
+    )
 
 
 @pytest.mark.usefixtures("deployed")
@@ -161,12 +165,15 @@ def test_json_holds_nothing_but_json() -> None:
 @pytest.mark.usefixtures("deployed")
 def test_a_failed_run_gives_error_and_cause() -> None:
     result = call("run", "--input", '{"force": true}', "--name", "third")
-    assert result.exit_code == 1
+    assert result.exit_code == Exit.ModelRejected.code
     assert "ModelRejected" in result.stdout
     assert "F1 0.5 is below 0.85." in result.stdout
     machine = call("watch", "--json")
-    assert machine.exit_code == 1
-    assert json.loads(machine.stdout)["error"] == "ModelRejected"
+    assert machine.exit_code == Exit.ModelRejected.code
+    assert json.loads(machine.stdout.splitlines()[-1])["error"] == {
+        "name": "ModelRejected",
+        "message": "F1 0.5 is below 0.85.",
+    }
 
 
 @pytest.mark.usefixtures("deployed")
@@ -197,10 +204,10 @@ def test_mistakes_are_told_in_a_sentence() -> None:
         (["run", "--input", "{"], 2, "--input is not JSON"),
         (["run", "--training", "folder"], 2, "--training 'folder' is no source"),
         (["run", "--minimum", "2"], 2, "--minimum"),
-        (["watch", "nothing"], 2, "'nothing' is no execution"),
-        (["status", "--stack", "absent"], 2, "There is no stack absent at http://127.0.0.1"),
-        (["start", "--project", "absent"], 2, "There is no project absent"),
-        (["stop", "--project", "absent"], 2, "There is no project absent"),
+        (["watch", "nothing"], 3, "'nothing' is no execution"),
+        (["status", "--stack", "absent"], 3, "There is no stack absent at http://127.0.0.1"),
+        (["start", "--project", "absent"], 3, "There is no project absent"),
+        (["stop", "--project", "absent"], 3, "There is no project absent"),
         (["fly"], 2, "fly"),
     ):
         result = call(*arguments)
@@ -210,8 +217,10 @@ def test_mistakes_are_told_in_a_sentence() -> None:
 @pytest.mark.usefixtures("deployed")
 def test_an_error_is_json_too() -> None:
     result = call("status", "--stack", "absent", "--json")
-    assert result.exit_code == 2
-    assert json.loads(result.stdout)["error"].startswith("There is no stack absent")
+    assert result.exit_code == Exit.NotFound.code
+    error = json.loads(result.stdout)["error"]
+    assert error["name"] == "NotFound"
+    assert error["message"].startswith("There is no stack absent")
 
 
 @pytest.mark.usefixtures("deployed")
@@ -341,7 +350,7 @@ def test_a_start_that_is_refused_leaves_no_lease(trained: moto.Cloud) -> None:
     trained.service.faults.add("StartProjectVersion", "LimitExceededException", call=None)
     result = call("start", "two")
     trained.service.faults.clear()
-    assert result.exit_code == 2
+    assert result.exit_code == Exit.QuotaExceeded.code
     assert "was not started (LimitExceededException)" in result.stderr
     assert leases(trained) == {}
 
@@ -370,7 +379,7 @@ def test_status_tells_what_the_runs_were_billed_for(trained: moto.Cloud) -> None
 def test_a_version_that_does_not_exist() -> None:
     for command in ("start", "stop"):
         result = call(command, "three")
-        assert result.exit_code == 2
+        assert result.exit_code == Exit.NotFound.code
         assert "There is no version 'three'; the newest that exist: two, one." in result.stderr
 
 
@@ -384,14 +393,19 @@ def test_a_stop_that_takes_too_long() -> None:
     assert models.stop(cloud, chosen, 30, screen)[0].status == "STOPPED"
 
 
+NOTHING_ANSWERS = (
+    "Nothing answers at http://127.0.0.1:1: start the local cloud with `LOCAL_CLOUD_PORT=1 make up`.\n"
+)
+
+
 def test_no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     result = call("status")
-    assert result.exit_code == 2
-    assert result.stderr == "Nothing answers at http://127.0.0.1:1: start the local cloud with `make up`.\n"
+    assert result.exit_code == Exit.Unreachable.code
+    assert result.stderr == NOTHING_ANSWERS
 
 
 def test_no_credentials_and_no_region(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -401,7 +415,7 @@ def test_no_credentials_and_no_region(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     result = call("status")
-    assert result.exit_code == 2
+    assert result.exit_code == Exit.NotPermitted.code
     assert result.stderr.startswith("No AWS credentials were found: run `aws configure`")
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)
@@ -413,7 +427,7 @@ def test_a_real_profile_does_not_matter_locally(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:2")
     monkeypatch.setenv("LOCAL_CLOUD_PORT", "1")
     result = call("status", "--local")
-    assert result.stderr == "Nothing answers at http://127.0.0.1:1: start the local cloud with `make up`.\n"
+    assert result.stderr == NOTHING_ANSWERS
     assert stack.connect(True).client("s3").meta.endpoint_url == "http://127.0.0.1:1"
     assert "AWS_PROFILE must name a profile" in call("status").stderr
     monkeypatch.setenv("LOCAL_CLOUD_PORT", "http")
