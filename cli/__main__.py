@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import bill, exits, images, models, report, review_commands, run, runs, upload, watch
+from cli import bill, estimates, exits, images, models, report, review_commands, run, runs, upload, watch
 from cli.commands import Commands
 from cli.desk import Desk, JsonOption, LimitOption, LocalOption, ProjectOption, StackOption
 from cli.desk import opened as _desk
@@ -24,8 +24,13 @@ app.add_typer(review_commands.app, name="review")
 
 
 def _watch_to_end(desk: Desk, execution_arn: str, project: str) -> None:
+    begun = watch.describe(desk.cloud, execution_arn)
+    expected = estimates.expected(desk.cloud, desk.stack, project, begun)
+    if expected:
+        desk.screen.line(expected.said())
+        desk.screen.event("estimate", seconds=expected.seconds, runs=expected.runs)
     try:
-        execution = watch.follow(desk.cloud, execution_arn, project, desk.screen)
+        execution = watch.follow(desk.cloud, execution_arn, project, desk.screen, expected)
     except KeyboardInterrupt:
         at = f"AWS_ENDPOINT_URL={desk.cloud.endpoint} " if desk.cloud.endpoint else ""
         desk.screen.error(
@@ -37,7 +42,7 @@ def _watch_to_end(desk: Desk, execution_arn: str, project: str) -> None:
         raise typer.Exit(exits.Exit.Interrupted.code) from None
     ended = watch.result(execution)
     watch.show_result(ended, desk.screen)
-    desk.screen.result(watch.told(ended))
+    watch.print_end(ended, desk.screen)
     if ended["status"] != "SUCCEEDED":
         raise typer.Exit(exits.exit_of(ended["error"] or "").code)
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from cli import bill, facts, history, models, run, stack, watch
+from cli import bill, estimates, facts, history, models, run, runs, stack, watch
 from cli.errors import CommandError
+from cli.screen import Screen
 
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -65,6 +66,18 @@ def test_the_states_of_branches_carry_the_branch() -> None:
     ]
 
 
+def test_the_live_line_has_each_branch_that_goes_on() -> None:
+    now = START + timedelta(seconds=10)
+    whole = "Datasets (for 0:00:09)"
+    assert history.where(history.standing(PARALLEL[:1]), now) == "starting"
+    assert history.where(history.standing(PARALLEL[:2]), now) == whole
+    both = "CreateTest (for 0:00:08, tries that failed: 1), CheckTrain (for 0:00:07)"
+    assert history.where(history.standing(PARALLEL[:13]), now) == both
+    assert history.where(history.standing(PARALLEL[:14]), now) == "CheckTrain (for 0:00:07)"
+    assert history.where(history.standing(PARALLEL[:16]), now) == whole, "both branches have ended"
+    assert history.where(history.standing(PARALLEL), now) == "Train (for 0:00:05)"
+
+
 def test_nested_branches_and_a_failed_parallel() -> None:
     events = [
         event(1, 0, "ExecutionStarted"),
@@ -117,9 +130,10 @@ def test_the_cause_of_a_function_is_its_message() -> None:
 def test_an_error_that_retries_repeat_is_told_once_and_without_its_request_id() -> None:
     cause = "The project exists already. (Service: Rekognition, Status Code: 400, Request ID: 1)"
     failed = [task(number, number - 1, "TaskFailed", error="InUse", cause=cause) for number in (2, 3, 4)]
-    found = history.steps([entered(1, 0, "Plan"), *failed])
+    events = [entered(1, 0, "Plan"), *failed]
+    found = history.steps(events)
     assert [step.error for step in found if history.is_news(step)] == [None, "InUse: The project exists already."]
-    assert history.waiting(found) == "Plan (3 times)"
+    assert history.where(history.standing(events), START) == "Plan (for 0:00:00, tries that failed: 3)"
 
 
 def poll_loop(rounds: int) -> list[dict[str, Any]]:
@@ -140,7 +154,8 @@ def test_a_poll_loop_is_one_line_for_each_of_its_states() -> None:
         "CheckTraining",
         "Trained?",
     ]
-    assert history.waiting(found) == "Trained? (1000 times)"
+    now = START + timedelta(seconds=3100)
+    assert history.where(history.standing(poll_loop(1000)), now) == "Trained? (for 0:01:38, entered 1000 times)"
 
 
 def test_what_happened_stays_the_same_while_the_history_grows() -> None:
@@ -207,6 +222,68 @@ def test_a_version_of_describe_project_versions() -> None:
         }
     )
     assert (found.name, found.f1, found.min_units, found.max_units, found.message) == ("run-1", 0.5, 2, None, "")
+
+
+# --- how long it will take --------------------------------------------------------------------------------
+
+
+def record(minutes: int, outcome: str, **more: Any) -> dict[str, Any]:
+    ended = START + timedelta(minutes=minutes)
+    return {"outcome": outcome, "started": START.isoformat(), "ended": ended.isoformat(), **more}
+
+
+RECORDS = [
+    record(90, "promoted", trainingSeconds=3600),
+    record(70, "failed", trainingSeconds=3600, error="ModelRejected"),
+    record(1, "failed", error="DatasetRejected"),
+    record(500, "failed", trainingSeconds=3600, error="StartFailed"),
+    record(80, "promoted", trainingSeconds=3600),
+    record(2, "unchanged", trainingSeconds=None),
+    record(9, "switched", trainingSeconds=0),
+]
+
+
+def test_the_estimate_is_the_median_of_runs_that_came_to_a_verdict() -> None:
+    made = estimates.estimate(RECORDS)
+    assert made == estimates.Estimate(80 * 60, 3)
+    assert made.said() == "The 3 such runs before this took 1:20:00 (median)."
+    assert made.left(3000) == "about 0:30:00 left"
+    assert made.left(80 * 60 + 1) == "longer than expected, 1:20:00"
+    assert estimates.estimate(RECORDS, switch=True) == estimates.Estimate(9 * 60, 1)
+    assert estimates.Estimate(540, 1).said() == "The one such run before this took 0:09:00."
+    assert estimates.estimate(RECORDS[5:]) is None
+
+
+# --- terminals ------------------------------------------------------------------------------------------------
+
+RUN = {
+    "execution": "arn:aws:states:us-east-1:123456789012:execution:train:run-2026-11-22-100000",
+    "metrics": {"f1": 0.93},
+    "images": {"training": 500, "testing": 150, "new": 12},
+    **record(150, "promoted", trainingSeconds=3600),
+}
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_the_history_fits_a_narrow_terminal(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    runs.show([RUN, {**RUN, "metrics": None}], Screen())
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= columns for line in lines), lines
+    paragraph = " ".join(lines[1 : 1 + (len(lines) - 1) // 2 + 1])
+    for whole in ("run-2026-11-22-100000", "outcome promoted", "F1 0.930", "images 650", "took 2:30:00"):
+        assert whole in paragraph
+    assert "F1 -" not in "".join(lines)
+
+
+def test_a_pipe_gets_the_table_whole(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    runs.show([RUN], Screen())
+    _title, heads, row = capsys.readouterr().out.splitlines()
+    assert heads.split() == list(runs.COLUMNS)
+    assert row.split()[:4] == ["run-2026-11-22-100000", "promoted", "0.930", "650"]
 
 
 # --- the input --------------------------------------------------------------------------------------------
