@@ -7,7 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import bill, estimates, exits, images, models, report, review_commands, run, runs, upload, watch
+from cli import (
+    bill,
+    estimates,
+    exits,
+    images,
+    models,
+    predict_command,
+    report,
+    review_commands,
+    run,
+    runs,
+    upload,
+    watch,
+)
 from cli.commands import Commands
 from cli.desk import Desk, JsonOption, LimitOption, LocalOption, ProjectOption, StackOption
 from cli.desk import opened as _desk
@@ -21,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(review_commands.app, name="review")
+app.command("predict")(predict_command.predict_command)
 
 
 def _watch_to_end(desk: Desk, execution_arn: str, project: str) -> None:

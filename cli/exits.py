@@ -12,10 +12,14 @@ class Exit(Enum):
 
     Done = (0, "what was asked for is done; a run has succeeded", ())
     Failed = (1, "it began and did not succeed, or ran out of time; also a fault of the command itself", ())
-    Usage = (2, "an argument, an option or the input is not accepted; nothing was begun", ("InvalidInput",))
+    Usage = (
+        2,
+        "an argument, an option or the input is not accepted; nothing was begun",
+        ("InvalidInput", "InvalidImage", "ImageTooLarge"),
+    )
     NotFound = (3, "the stack, project, version, execution, report, bucket or image named does not exist", ())
-    NotPermitted = (4, "there are no credentials, they have expired, or they may not do this", ())
-    Unreachable = (5, "AWS, the local cloud or the API does not answer", ())
+    NotPermitted = (4, "there are no credentials, they have expired, or they may not do this", ("Forbidden",))
+    Unreachable = (5, "AWS, the local cloud or the API does not answer", ("ServiceUnavailable", "TimedOut"))
     RunInProgress = (6, "another run is at work on the project", ())
     ModelRejected = (7, "the gate refused the trained model; the live one stays", ())
     DatasetRejected = (8, "the data cannot be trained on", ())
