@@ -9,6 +9,7 @@ import typer
 
 from cli import (
     bill,
+    completion,
     estimates,
     exits,
     images,
@@ -25,6 +26,7 @@ from cli.commands import Commands
 from cli.desk import Desk, JsonOption, LimitOption, LocalOption, ProjectOption, StackOption
 from cli.desk import opened as _desk
 from cli.errors import CommandError
+from cli.screen import Screen
 
 app = typer.Typer(
     cls=Commands,
@@ -312,5 +314,18 @@ def report_command(
             desk.screen.result(report.facts(desk.cloud, address, name))
 
 
+@app.command("completion")
+def completion_command(
+    shell: Annotated[completion.Shell, typer.Argument(help="The shell that you use.")],
+    machine: JsonOption = False,
+) -> None:
+    """Print what lets a shell complete commands and options, under the name clabels, in any folder."""
+    script = completion.script(shell)
+    if machine:
+        Screen(machine).result({"shell": shell.value, "name": completion.NAME, "script": script})
+    else:
+        typer.echo(script, nl=False)
+
+
 if __name__ == "__main__":
-    sys.exit(app())
+    sys.exit(completion.run(app))
