@@ -22,7 +22,7 @@ from cli import (
     upload,
     watch,
 )
-from cli.commands import Commands
+from cli.commands import Commands, examples
 from cli.desk import Desk, JsonOption, LimitOption, LocalOption, ProjectOption, StackOption
 from cli.desk import opened as _desk
 from cli.errors import CommandError
@@ -36,7 +36,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(review_commands.app, name="review")
-app.command("predict")(predict_command.predict_command)
 
 
 def _watch_to_end(desk: Desk, execution_arn: str, project: str) -> None:
@@ -76,7 +75,9 @@ def _start(desk: Desk, made: dict[str, Any], name: str, project: str, no_watch: 
     _watch_to_end(desk, arn, project)
 
 
-@app.command("upload")
+@app.command(
+    "upload", epilog=examples("upload photos/", "upload photos/ --to s3://DATA_BUCKET/images/custom-labels/train/")
+)
 def upload_command(
     folder: Annotated[
         str, typer.Argument(metavar="FOLDER", help="A folder with a folder of images for each label.")
@@ -125,7 +126,14 @@ def _upload_for_run(desk: Desk, found: Path, address: upload.Address) -> None:
         raise typer.Exit(sent.exit.code)
 
 
-@app.command("run")
+@app.command(
+    "run",
+    epilog=examples(
+        "run",
+        "run photos/ --minimum 0.9",
+        "run --training s3://DATA_BUCKET/images/parts/ --testing auto --no-watch --json",
+    ),
+)
 def run_command(
     folder: Annotated[
         str | None, typer.Argument(metavar="[FOLDER]", help="A folder to upload first, and to train on.")
@@ -162,7 +170,7 @@ def run_command(
         _start(desk, made, name or run.default_name(datetime.now(UTC)), about, no_watch)
 
 
-@app.command("rollback")
+@app.command("rollback", epilog=examples("rollback", "rollback --to run-2026-11-22-101500"))
 def rollback_command(
     to: Annotated[
         str, typer.Option("--to", help="The version to switch to; the one that was live before when left out.")
@@ -181,7 +189,7 @@ def rollback_command(
         _start(desk, made, execution_name, desk.project, no_watch)
 
 
-@app.command("watch")
+@app.command("watch", epilog=examples("watch", "watch --json"))
 def watch_command(
     execution_arn: Annotated[str | None, typer.Argument(help="The execution; the newest when left out.")] = None,
     project: ProjectOption = None,
@@ -196,7 +204,7 @@ def watch_command(
         _watch_to_end(desk, arn, asked or desk.project)
 
 
-@app.command("status")
+@app.command("status", epilog=examples("status", "status --project parts --json"))
 def status_command(
     project: ProjectOption = None,
     stack: StackOption = None,
@@ -210,7 +218,7 @@ def status_command(
         desk.screen.result(found)
 
 
-@app.command("history")
+@app.command("history", epilog=examples("history --most 10"))
 def history_command(
     most: Annotated[int, typer.Option("--most", min=1, help="How many runs to show at most.")] = 50,
     project: ProjectOption = None,
@@ -228,7 +236,7 @@ def history_command(
         desk.screen.result(found)
 
 
-@app.command("start")
+@app.command("start", epilog=examples("start", "start run-2026-11-22-101500 --units 2 --hours 4"))
 def start_command(
     version: Annotated[str | None, typer.Argument(help="A version; the live one when left out.")] = None,
     units: Annotated[
@@ -269,7 +277,7 @@ def start_command(
         desk.screen.result({"version": running.name, "status": running.status, "until": ends})
 
 
-@app.command("stop")
+@app.command("stop", epilog=examples("stop"))
 def stop_command(
     version: Annotated[str | None, typer.Argument(help="A version; every running one when left out.")] = None,
     timeout: LimitOption = 30,
@@ -288,7 +296,7 @@ def stop_command(
         desk.screen.result([{"version": one.name, "status": one.status} for one in stopped])
 
 
-@app.command("report")
+@app.command("report", epilog=examples("report --open", "report run-2026-11-22-101500 --output pages/"))
 def report_command(
     version: Annotated[
         str | None, typer.Argument(help="A version; the newest with a report when left out.")
@@ -314,7 +322,10 @@ def report_command(
             desk.screen.result(report.facts(desk.cloud, address, name))
 
 
-@app.command("completion")
+app.command("predict", epilog=predict_command.EXAMPLES)(predict_command.predict_command)
+
+
+@app.command("completion", epilog=examples("completion bash"))
 def completion_command(
     shell: Annotated[completion.Shell, typer.Argument(help="The shell that you use.")],
     machine: JsonOption = False,

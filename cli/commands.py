@@ -11,6 +11,12 @@ from cli.exits import Exit, listed
 from cli.screen import Screen
 
 JSON = "--json"
+PROGRAM = "python -m cli"
+
+
+def examples(*lines: str) -> str:
+    """Lines to type, as a command's epilog: Typer runs together what no empty line parts."""
+    return "\n\n".join(f"{PROGRAM} {line}" for line in lines)
 
 
 class Commands(TyperGroup):

@@ -7,8 +7,15 @@ from typing import Annotated
 import typer
 
 from cli import asking, drawing, images, pictures, predict
+from cli.commands import examples
 from cli.desk import JsonOption, LimitOption, LocalOption, ProjectOption, StackOption, opened
 from cli.exits import Exit
+
+EXAMPLES = examples(
+    "predict photo.jpg",
+    "predict photos/ --min-confidence 50 --draw drawn/",
+    "predict s3://DATA_BUCKET/images/custom-labels/test/ --json",
+)
 
 
 def predict_command(

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from customlabels.feedback import ENDINGS, Feedback, Reviewed, Said, read_said
 
 from cli import review_server, runs
+from cli.commands import examples
 from cli.desk import Desk, JsonOption, LocalOption, ProjectOption, StackOption, opened
 from cli.errors import CommandError, told, understood
 from cli.exits import Exit, exit_of_all
@@ -25,7 +26,7 @@ AllOption = Annotated[bool, typer.Option("--all", help="Everything that waits; w
 YesOption = Annotated[bool, typer.Option("--yes", help="Yes, everything.")]
 
 
-@app.callback(invoke_without_command=True)
+@app.callback(invoke_without_command=True, epilog=examples("review"))
 def review(
     context: typer.Context,
     project: ProjectOption = None,
@@ -42,7 +43,7 @@ def review(
         raise typer.BadParameter(f"options come after the command: `python -m cli review {name} … --option`.")
 
 
-@app.command("list")
+@app.command("list", epilog=examples("review list"))
 def list_command(
     project: ProjectOption = None,
     stack: StackOption = None,
@@ -63,7 +64,7 @@ def list_command(
         desk.screen.result([facts(one, desk.stack.output("DataBucketName")) for one in found])
 
 
-@app.command("show")
+@app.command("show", epilog=examples("review show 20261122T101500000-0123456789ab"))
 def show_command(
     identity: Annotated[str, typer.Argument(metavar="ID", help="What `review` lists.")],
     output: Annotated[
@@ -94,7 +95,12 @@ def show_command(
         desk.screen.result(shown)
 
 
-@app.command("accept")
+@app.command(
+    "accept",
+    epilog=examples(
+        "review accept 20261122T101500000-0123456789ab --labels bolt,nut", "review accept --all --yes"
+    ),
+)
 def accept_command(
     ids: IdsArgument = None,
     labels: Annotated[
@@ -127,7 +133,7 @@ def accept_command(
         _each(desk, chosen, accept)
 
 
-@app.command("discard")
+@app.command("discard", epilog=examples("review discard 20261122T101500000-0123456789ab"))
 def discard_command(
     ids: IdsArgument = None,
     everything: AllOption = False,
@@ -149,7 +155,7 @@ def discard_command(
         _each(desk, _chosen(review, ids, everything, yes), discard)
 
 
-@app.command("accepted")
+@app.command("accepted", epilog=examples("review accepted --json"))
 def accepted_command(
     project: ProjectOption = None,
     stack: StackOption = None,
@@ -169,7 +175,7 @@ def accepted_command(
         desk.screen.result([facts_of(one) for one in found])
 
 
-@app.command("withdraw")
+@app.command("withdraw", epilog=examples("review withdraw 0123456789abcdef"))
 def withdraw_command(
     digests: Annotated[
         list[str], typer.Argument(metavar="DIGEST…", help="What `review accepted` lists; its beginning will do.")
@@ -193,7 +199,7 @@ def withdraw_command(
         _each(desk, digests, withdraw)
 
 
-@app.command("page")
+@app.command("page", epilog=examples("review page --port 8080"))
 def page_command(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Of 127.0.0.1; 0 takes a free one.")] = 0,
     browse: Annotated[bool, typer.Option("--open/--no-open", help="Open it in the browser.")] = True,
