@@ -29,6 +29,7 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 
 from cli.exits import Exit
 
+NO_REGION = "No AWS region is set: set AWS_REGION, or a region in the profile you use."
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _UNKNOWN_KEY = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"}
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
@@ -117,7 +118,7 @@ def understood(error: BotoCoreError | HTTPClientError | ClientError, endpoint: s
             "or add --local for the cloud on this machine."
         )
     if isinstance(error, NoRegionError):
-        return CommandError("No AWS region is set: set AWS_REGION, or a region in the profile you use.")
+        return CommandError(NO_REGION)
     if isinstance(error, ProfileNotFound):
         return CommandError(
             f"{str(error).rstrip('. ')}: AWS_PROFILE must name a profile of your AWS configuration."

@@ -12,7 +12,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from cli.errors import CommandError, NotFound, code, message
+from cli.errors import NO_REGION, CommandError, NotFound, code, message
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -100,7 +100,10 @@ def reach(environment: Mapping[str, str], flag: str = "") -> Cloud:
 def connect(local: bool, flag: str = "") -> Cloud:
     """The cloud a command acts on: this machine's with `local`, else what the environment says."""
     if not local:
-        return reach(os.environ, flag)
+        found = reach(os.environ, flag)
+        if not found.session.region_name:
+            raise CommandError(NO_REGION)
+        return found
     from local import cloud
 
     try:
