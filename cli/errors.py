@@ -19,11 +19,15 @@ from urllib.parse import urlsplit
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    CredentialRetrievalError,
     HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
     ProfileNotFound,
+    SSOError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
 )
 from botocore.exceptions import ConnectionError as NoConnectionError
 
@@ -117,6 +121,8 @@ def understood(error: BotoCoreError | HTTPClientError | ClientError, endpoint: s
             "No AWS credentials were found: run `aws configure` or set AWS_PROFILE, "
             "or add --local for the cloud on this machine."
         )
+    if isinstance(error, SSOError | SSOTokenLoadError | TokenRetrievalError | CredentialRetrievalError):
+        return NotPermitted(f"{str(error).rstrip('. ')}: sign in again (for example `aws sso login`).")
     if isinstance(error, NoRegionError):
         return CommandError(NO_REGION)
     if isinstance(error, ProfileNotFound):

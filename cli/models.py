@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from customlabels import leases
 
 from cli import bill, runs
-from cli.errors import CommandError, FailedError, NotFound, code, kind, message
+from cli.errors import CommandError, FailedError, Interrupted, NotFound, code, kind, message
 from cli.facts import Version, project_description, project_versions
 from cli.history import elapsed
 from cli.screen import Screen
@@ -149,9 +149,26 @@ def stop(cloud: Cloud, chosen: Sequence[Version], limit: float, screen: Screen) 
 def _wait(
     cloud: Cloud, chosen: Sequence[Version], is_done: Callable[[Version], bool], limit: float, screen: Screen
 ) -> list[Version]:
+    try:
+        return _wait_to_end(cloud, chosen, is_done, limit, screen)
+    except KeyboardInterrupt:
+        names = ", ".join(one.name for one in chosen)
+        raise Interrupted(
+            f"No longer waiting for {names}; what was asked for goes on: "
+            f"look with `python -m cli status --project {_project(chosen)}{cloud.flag}`."
+        ) from None
+
+
+def _project(chosen: Sequence[Version]) -> str:
+    return chosen[0].arn.split("/")[1]
+
+
+def _wait_to_end(
+    cloud: Cloud, chosen: Sequence[Version], is_done: Callable[[Version], bool], limit: float, screen: Screen
+) -> list[Version]:
     began = time.monotonic()
     waiting = {one.arn for one in chosen}
-    project = chosen[0].arn.split("/")[1]
+    project = _project(chosen)
     shown: dict[str, str] = {}
     with screen.live():
         while True:

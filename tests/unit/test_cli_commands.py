@@ -7,13 +7,19 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
 from customlabels import records
 from typer.testing import CliRunner, Result
 
 from cli import models, stack, watch
 from cli.__main__ import app
-from cli.errors import FailedError, explain
+from cli.errors import FailedError, explain, understood
 from cli.exits import Exit
 from cli.screen import Screen
 from local import cloud as local_cloud
@@ -381,6 +387,36 @@ def test_a_version_that_does_not_exist() -> None:
         result = call(command, "three")
         assert result.exit_code == Exit.NotFound.code
         assert "There is no version 'three'; the newest that exist: two, one." in result.stderr
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_start_that_is_not_waited_for_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    # Whether it is seen to be STARTING is a matter of speed: here it always is.
+    monkeypatch.setattr(models, "_is_running", lambda _one: False)
+    monkeypatch.setattr(models, "time", SimpleNamespace(sleep=interrupt, monotonic=time.monotonic))
+    result = call("start", "one", "--json")
+    monkeypatch.undo()
+    assert result.exit_code == 130
+    assert json.loads(result.stdout)["error"]["name"] == "Interrupted"
+    assert "No longer waiting for one; what was asked for goes on" in result.stderr
+    assert f"`python -m cli status --project {PROJECT}" in result.stderr
+    assert call("stop").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnauthorizedSSOTokenError(),
+        TokenRetrievalError(provider="sso", error_msg="Token has expired"),
+        CredentialRetrievalError(provider="custom-process", error_msg="it failed"),
+    ],
+)
+def test_a_session_that_has_ended(error: BotoCoreError) -> None:
+    told = understood(error, None)
+    assert (told.exit, "sign in again" in str(told)) == (Exit.NotPermitted, True)
 
 
 @pytest.mark.usefixtures("trained")
