@@ -1,6 +1,7 @@
 """The operator's command as a whole, on the test cloud: what it says, its JSON, and its exit codes."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from botocore.exceptions import (
 from customlabels import records
 from typer.testing import CliRunner, Result
 
-from cli import models, stack, watch
+from cli import estimates, models, stack, watch
 from cli.__main__ import app
 from cli.errors import FailedError, explain, understood
 from cli.exits import Exit
@@ -194,8 +195,14 @@ def test_leaving_does_not_stop_the_execution(deployed: moto.Cloud, monkeypatch: 
     def interrupt(_seconds: float) -> None:
         raise KeyboardInterrupt
 
+    shown: list[str] = []
     monkeypatch.setattr(watch, "time", SimpleNamespace(sleep=interrupt))
+    monkeypatch.setattr(Screen, "progress", lambda _self, text: shown.append(text))
+    monkeypatch.setattr(estimates, "expected", lambda *_: estimates.Estimate(3600, 4))
     result = call("run", "--name", "long", "--input", '{"keepVersions": 3}')
+    assert "The 4 such runs before this took 1:00:00 (median)." in result.stdout
+    (live,) = shown  # the states that the machine is in, since when, and what is left
+    assert re.fullmatch(r"0:00:\d\d  .+ \(for 0:00:\d\d\); about (1:00:00|0:59:\d\d) left", live)
     assert result.exit_code == 130
     assert "the execution goes on" in result.stderr
     arn = result.stderr.partition("watch ")[2].partition("`")[0]
