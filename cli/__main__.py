@@ -232,7 +232,8 @@ def history_command(
         if found:
             runs.show(found, desk.screen)
         else:
-            desk.screen.line(f"No run of {desk.project} has ended yet: `python -m cli run{desk.cloud.flag}`.")
+            about = f"--project {desk.project}{desk.cloud.flag}"
+            desk.screen.line(f"No run of {desk.project} has ended yet: `python -m cli run {about}`.")
         desk.screen.result(found)
 
 

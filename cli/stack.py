@@ -119,10 +119,10 @@ def find(cloud: Cloud, name: str) -> Stack:
     except ClientError as error:
         if code(error) == "ValidationError" and "does not exist" in message(error):
             deploy = "`make demo`" if cloud.endpoint else "`sam build && sam deploy`"
-            where = cloud.endpoint or cloud.session.region_name
+            where = f"at {cloud.endpoint}" if cloud.endpoint else f"in {cloud.session.region_name}"
             elsewhere = "" if cloud.endpoint else ", or set AWS_REGION to the region that it is in"
             raise NotFound(
-                f"There is no stack {name} at {where}: deploy it with {deploy}, "
+                f"There is no stack {name} {where}: deploy it with {deploy}, "
                 f"or name the one you deployed with --stack{elsewhere}."
             ) from error
         raise
