@@ -7,16 +7,30 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import bill, images, models, report, review_commands, run, runs, upload, watch
+from cli import (
+    bill,
+    completion,
+    estimates,
+    exits,
+    images,
+    models,
+    predict_command,
+    report,
+    review_commands,
+    run,
+    runs,
+    upload,
+    watch,
+)
+from cli.commands import Commands, examples
 from cli.desk import Desk, JsonOption, LimitOption, LocalOption, ProjectOption, StackOption
 from cli.desk import opened as _desk
 from cli.errors import CommandError
+from cli.screen import Screen
 
 app = typer.Typer(
-    help=(
-        "Train, promote, start and stop Custom Labels models. "
-        "Exit codes: 0 done, 1 it failed, 2 it could not begin, 130 interrupted."
-    ),
+    cls=Commands,
+    help="Train, promote, start and stop Custom Labels models, and ask them what images show.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,21 +39,27 @@ app.add_typer(review_commands.app, name="review")
 
 
 def _watch_to_end(desk: Desk, execution_arn: str, project: str) -> None:
+    begun = watch.describe(desk.cloud, execution_arn)
+    expected = estimates.expected(desk.cloud, desk.stack, project, begun)
+    if expected:
+        desk.screen.line(expected.said())
+        desk.screen.event("estimate", seconds=expected.seconds, runs=expected.runs)
     try:
-        execution = watch.follow(desk.cloud, execution_arn, project, desk.screen)
+        execution = watch.follow(desk.cloud, execution_arn, project, desk.screen, expected)
     except KeyboardInterrupt:
         at = f"AWS_ENDPOINT_URL={desk.cloud.endpoint} " if desk.cloud.endpoint else ""
         desk.screen.error(
             "No longer watching; the execution goes on. "
             f"Watch again: `python -m cli watch {execution_arn}{desk.cloud.flag}`; "
-            f"stop it: `{at}aws stepfunctions stop-execution --execution-arn {execution_arn}`."
+            f"stop it: `{at}aws stepfunctions stop-execution --execution-arn {execution_arn}`.",
+            exits.Exit.Interrupted.name,
         )
-        raise typer.Exit(130) from None
+        raise typer.Exit(exits.Exit.Interrupted.code) from None
     ended = watch.result(execution)
     watch.show_result(ended, desk.screen)
-    desk.screen.result(ended)
+    watch.print_end(ended, desk.screen)
     if ended["status"] != "SUCCEEDED":
-        raise typer.Exit(1)
+        raise typer.Exit(exits.exit_of(ended["error"] or "").code)
 
 
 def _start(desk: Desk, made: dict[str, Any], name: str, project: str, no_watch: bool) -> None:
@@ -55,7 +75,9 @@ def _start(desk: Desk, made: dict[str, Any], name: str, project: str, no_watch: 
     _watch_to_end(desk, arn, project)
 
 
-@app.command("upload")
+@app.command(
+    "upload", epilog=examples("upload photos/", "upload photos/ --to s3://DATA_BUCKET/images/custom-labels/train/")
+)
 def upload_command(
     folder: Annotated[
         str, typer.Argument(metavar="FOLDER", help="A folder with a folder of images for each label.")
@@ -78,7 +100,7 @@ def upload_command(
         sent = _upload(desk, found, address, images.survey(found))
         desk.screen.result(sent.result())
         if not sent.is_complete:
-            raise typer.Exit(1)
+            raise typer.Exit(sent.exit.code)
         about = f" --project {project}" if project else ""
         options = run.options(images.sources(address.uri, sent.split))
         desk.screen.line(f"To train on it: `python -m cli run {options}{about}{desk.cloud.flag}`.")
@@ -101,10 +123,17 @@ def _upload_for_run(desk: Desk, found: Path, address: upload.Address) -> None:
     if not sent.is_complete:
         desk.screen.line("The run was not started.", style="bold red")
         desk.screen.result(sent.result())
-        raise typer.Exit(1)
+        raise typer.Exit(sent.exit.code)
 
 
-@app.command("run")
+@app.command(
+    "run",
+    epilog=examples(
+        "run",
+        "run photos/ --minimum 0.9",
+        "run --training s3://DATA_BUCKET/images/parts/ --testing auto --no-watch --json",
+    ),
+)
 def run_command(
     folder: Annotated[
         str | None, typer.Argument(metavar="[FOLDER]", help="A folder to upload first, and to train on.")
@@ -141,7 +170,7 @@ def run_command(
         _start(desk, made, name or run.default_name(datetime.now(UTC)), about, no_watch)
 
 
-@app.command("rollback")
+@app.command("rollback", epilog=examples("rollback", "rollback --to run-2026-11-22-101500"))
 def rollback_command(
     to: Annotated[
         str, typer.Option("--to", help="The version to switch to; the one that was live before when left out.")
@@ -160,7 +189,7 @@ def rollback_command(
         _start(desk, made, execution_name, desk.project, no_watch)
 
 
-@app.command("watch")
+@app.command("watch", epilog=examples("watch", "watch --json"))
 def watch_command(
     execution_arn: Annotated[str | None, typer.Argument(help="The execution; the newest when left out.")] = None,
     project: ProjectOption = None,
@@ -169,13 +198,13 @@ def watch_command(
     machine: JsonOption = False,
 ) -> None:
     """Watch an execution to its end; Ctrl-C stops watching, not the execution."""
-    with _desk(project, stack, local, machine) as desk:
+    with _desk(project, stack, local, machine, lines=True) as desk:
         arn = execution_arn or watch.newest(desk.cloud, desk.stack.output("StateMachineArn"))
         asked = watch.asked_project(watch.describe(desk.cloud, arn))
         _watch_to_end(desk, arn, asked or desk.project)
 
 
-@app.command("status")
+@app.command("status", epilog=examples("status", "status --project parts --json"))
 def status_command(
     project: ProjectOption = None,
     stack: StackOption = None,
@@ -189,7 +218,7 @@ def status_command(
         desk.screen.result(found)
 
 
-@app.command("history")
+@app.command("history", epilog=examples("history --most 10"))
 def history_command(
     most: Annotated[int, typer.Option("--most", min=1, help="How many runs to show at most.")] = 50,
     project: ProjectOption = None,
@@ -203,11 +232,12 @@ def history_command(
         if found:
             runs.show(found, desk.screen)
         else:
-            desk.screen.line(f"No run of {desk.project} has ended yet: `python -m cli run{desk.cloud.flag}`.")
+            about = f"--project {desk.project}{desk.cloud.flag}"
+            desk.screen.line(f"No run of {desk.project} has ended yet: `python -m cli run {about}`.")
         desk.screen.result(found)
 
 
-@app.command("start")
+@app.command("start", epilog=examples("start", "start run-2026-11-22-101500 --units 2 --hours 4"))
 def start_command(
     version: Annotated[str | None, typer.Argument(help="A version; the live one when left out.")] = None,
     units: Annotated[
@@ -248,7 +278,7 @@ def start_command(
         desk.screen.result({"version": running.name, "status": running.status, "until": ends})
 
 
-@app.command("stop")
+@app.command("stop", epilog=examples("stop"))
 def stop_command(
     version: Annotated[str | None, typer.Argument(help="A version; every running one when left out.")] = None,
     timeout: LimitOption = 30,
@@ -267,7 +297,7 @@ def stop_command(
         desk.screen.result([{"version": one.name, "status": one.status} for one in stopped])
 
 
-@app.command("report")
+@app.command("report", epilog=examples("report --open", "report run-2026-11-22-101500 --output pages/"))
 def report_command(
     version: Annotated[
         str | None, typer.Argument(help="A version; the newest with a report when left out.")
@@ -293,5 +323,21 @@ def report_command(
             desk.screen.result(report.facts(desk.cloud, address, name))
 
 
+app.command("predict", epilog=predict_command.EXAMPLES)(predict_command.predict_command)
+
+
+@app.command("completion", epilog=examples("completion bash"))
+def completion_command(
+    shell: Annotated[completion.Shell, typer.Argument(help="The shell that you use.")],
+    machine: JsonOption = False,
+) -> None:
+    """Print what lets a shell complete commands and options, under the name clabels, in any folder."""
+    script = completion.script(shell)
+    if machine:
+        Screen(machine).result({"shell": shell.value, "name": completion.NAME, "script": script})
+    else:
+        typer.echo(script, nl=False)
+
+
 if __name__ == "__main__":
-    sys.exit(app())
+    sys.exit(completion.run(app))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from cli.errors import CommandError, explain
+from cli.errors import CommandError, understood
 from cli.screen import Screen
 from cli.stack import Cloud, Stack, configured_name, connect, find
 
@@ -34,17 +34,25 @@ class Desk:
 
 
 @contextmanager
-def opened(project: str | None, stack: str | None, local: bool, machine: bool) -> Iterator[Desk]:
-    """Everything a command needs; any error it meets becomes a sentence and an exit code."""
-    screen = Screen(machine)
+def opened(
+    project: str | None, stack: str | None, local: bool, machine: bool, lines: bool = False
+) -> Iterator[Desk]:
+    """Everything a command needs; any error it meets becomes a sentence and an exit code.
+
+    With `lines`, --json prints JSON lines rather than one document.
+    """
+    screen = Screen(machine, lines)
     cloud = None
     try:
         cloud = connect(local, f" --stack {stack}" if stack else "")
         found = find(cloud, stack or configured_name("default"))
         yield Desk(cloud, found, found.project(project), screen)
     except CommandError as problem:
-        screen.error(str(problem))
-        raise typer.Exit(problem.exit_code) from None
+        raise _left(problem, screen) from None
     except (ClientError, BotoCoreError, HTTPClientError) as error:
-        screen.error(explain(error, cloud.endpoint if cloud else None))
-        raise typer.Exit(CommandError.exit_code) from None
+        raise _left(understood(error, cloud.endpoint if cloud else None), screen) from None
+
+
+def _left(problem: CommandError, screen: Screen) -> typer.Exit:
+    screen.error(str(problem), problem.name)
+    return typer.Exit(problem.exit.code)

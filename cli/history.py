@@ -6,8 +6,8 @@ happens inside the branches of a Parallel: without it every step counts as top l
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,17 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """A state that an execution is in: since when, how often it was entered, how many tries have failed since."""
+
+    state: str
+    branch: tuple[int, ...]
+    since: datetime
+    visit: int
+    failures: int = 0
+
+
+@dataclass(frozen=True)
 class _Place:
     branch: tuple[int, ...]
     state: str
@@ -40,21 +51,45 @@ class _Place:
 
 def steps(events: Iterable[Event]) -> list[Step]:
     """What happened, oldest first; `events` is the history so far, oldest first."""
-    places: dict[int, _Place] = {}
-    branches: Counter[int] = Counter()
     visits: Counter[tuple[tuple[int, ...], str, str | None]] = Counter()
-    last = _Place((), "", None, False)
     found: list[Step] = []
-    for event in events:
-        before = places.get(event.get("previousEventId", 0), last if "previousEventId" not in event else None)
-        place = _place(event, before or _Place((), "", None, False), places, branches)
+    for event, place in _placed(events):
         error = _error(event)
         if error or event["type"].endswith("StateEntered"):
             key = (place.branch, place.state, error)
             visits[key] += 1
             found.append(Step(event["timestamp"], place.state, place.branch, visits[key], error))
-        places[event["id"]] = last = place
     return found
+
+
+def standing(events: Iterable[Event]) -> list[Standing]:
+    """The states that a running execution is in now, one for each branch that goes on; none before the first."""
+    visits: Counter[tuple[tuple[int, ...], str]] = Counter()
+    now: dict[tuple[int, ...], Standing] = {}
+    for event, place in _placed(events):
+        branch, kind = place.branch, event["type"]
+        if kind.endswith(("StateEntered", "StateExited")):
+            # What follows a Parallel tells that its branches have ended, whether or not their ends are told.
+            now = {one: state for one, state in now.items() if one[: len(branch)] != branch}
+        if kind.endswith("StateEntered"):
+            visits[branch, place.state] += 1
+            now[branch] = Standing(place.state, branch, event["timestamp"], visits[branch, place.state])
+        elif _error(event) and branch in now:
+            now[branch] = replace(now[branch], failures=now[branch].failures + 1)
+    within = {one[:-1] for one in now if one}
+    return [state for one, state in now.items() if one not in within]
+
+
+def _placed(events: Iterable[Event]) -> Iterator[tuple[Event, _Place]]:
+    """Each event with the branch and the state that it belongs to."""
+    places: dict[int, _Place] = {}
+    branches: Counter[int] = Counter()
+    last = _Place((), "", None, False)
+    for event in events:
+        before = places.get(event.get("previousEventId", 0), last if "previousEventId" not in event else None)
+        place = _place(event, before or _Place((), "", None, False), places, branches)
+        places[event["id"]] = last = place
+        yield event, place
 
 
 def _place(event: Event, before: _Place, places: Mapping[int, _Place], branches: Counter[int]) -> _Place:
@@ -109,14 +144,32 @@ def line(step: Step, start: datetime, width: int = 160) -> str:
     return f"{elapsed((step.at - start).total_seconds())}  {text}"
 
 
+def plain(step: Step, start: datetime) -> dict[str, Any]:
+    """A step as plain values, as `watch --json` prints it."""
+    return {
+        "at": step.at.isoformat(),
+        "seconds": (step.at - start).total_seconds(),
+        "state": step.state,
+        "branch": list(step.branch),
+        "visit": step.visit,
+        "error": step.error,
+    }
+
+
 def is_news(step: Step) -> bool:
     """Whether a step deserves a line: what a poll loop or a retry repeats does not."""
     return step.visit == 1
 
 
-def waiting(found: list[Step]) -> str:
-    """Where the execution stands, for the live line: the newest state and how often a loop entered it."""
-    if not found:
-        return "starting"
-    newest = found[-1]
-    return f"{newest.state} ({newest.visit} times)" if newest.visit > 1 else newest.state
+def where(states: Iterable[Standing], now: datetime) -> str:
+    """The states an execution is in, for the live line: since when, and what loops and retries repeated."""
+    return ", ".join(_stands(one, now) for one in states) or "starting"
+
+
+def _stands(one: Standing, now: datetime) -> str:
+    told = [
+        f"for {elapsed((now - one.since).total_seconds())}",
+        *([f"entered {one.visit} times"] if one.visit > 1 else []),
+        *([f"tries that failed: {one.failures}"] if one.failures else []),
+    ]
+    return f"{one.state} ({', '.join(told)})"

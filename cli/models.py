@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from customlabels import leases
 
 from cli import bill, runs
-from cli.errors import CommandError, FailedError, code, message
+from cli.errors import CommandError, FailedError, Interrupted, NotFound, code, kind, message
 from cli.facts import Version, project_description, project_versions
 from cli.history import elapsed
 from cli.screen import Screen
@@ -24,7 +24,7 @@ def versions(cloud: Cloud, project: str) -> tuple[Version, ...]:
     """Every version of a project, newest first; CommandError when there is no such project."""
     description = project_description(cloud, project)
     if description is None:
-        raise CommandError(
+        raise NotFound(
             f"There is no project {project}: `python -m cli run --project {project}{cloud.flag}` makes it."
         )
     return project_versions(cloud, description["ProjectArn"])
@@ -48,7 +48,7 @@ def find(found: Iterable[Version], wanted: str) -> Version:
         if wanted in (one.name, one.arn):
             return one
     names = ", ".join(one.name for one in known[:10]) or "none"
-    raise CommandError(f"There is no version {wanted!r}; the newest that exist: {names}.")
+    raise NotFound(f"There is no version {wanted!r}; the newest that exist: {names}.")
 
 
 def to_start(found: Sequence[Version], wanted: str | None, live: Mapping[str, Any] | None) -> Version:
@@ -56,7 +56,7 @@ def to_start(found: Sequence[Version], wanted: str | None, live: Mapping[str, An
     if wanted:
         return find(found, wanted)
     if live is None:
-        raise CommandError("The project has no live model: name the version to start, or `python -m cli run`.")
+        raise NotFound("The project has no live model: name the version to start, or `python -m cli run`.")
     return find(found, live["projectVersionArn"])
 
 
@@ -112,7 +112,7 @@ def start(
         try:
             cloud.client("rekognition").start_project_version(**request)
         except ClientError as error:
-            raise CommandError(f"Version {one.name} was not started ({code(error)}): {message(error)}.") from error
+            raise kind(error)(f"Version {one.name} was not started ({code(error)}): {message(error)}.") from error
     begun()
     return _wait(cloud, [one], _is_running, limit, screen)[0]
 
@@ -149,9 +149,26 @@ def stop(cloud: Cloud, chosen: Sequence[Version], limit: float, screen: Screen) 
 def _wait(
     cloud: Cloud, chosen: Sequence[Version], is_done: Callable[[Version], bool], limit: float, screen: Screen
 ) -> list[Version]:
+    try:
+        return _wait_to_end(cloud, chosen, is_done, limit, screen)
+    except KeyboardInterrupt:
+        names = ", ".join(one.name for one in chosen)
+        raise Interrupted(
+            f"No longer waiting for {names}; what was asked for goes on: "
+            f"look with `python -m cli status --project {_project(chosen)}{cloud.flag}`."
+        ) from None
+
+
+def _project(chosen: Sequence[Version]) -> str:
+    return chosen[0].arn.split("/")[1]
+
+
+def _wait_to_end(
+    cloud: Cloud, chosen: Sequence[Version], is_done: Callable[[Version], bool], limit: float, screen: Screen
+) -> list[Version]:
     began = time.monotonic()
     waiting = {one.arn for one in chosen}
-    project = chosen[0].arn.split("/")[1]
+    project = _project(chosen)
     shown: dict[str, str] = {}
     with screen.live():
         while True:

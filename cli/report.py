@@ -8,7 +8,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
-from cli.errors import CommandError, code
+from cli.errors import CommandError, NotFound, code
 from cli.stack import Cloud, Stack
 
 
@@ -22,7 +22,7 @@ def find(cloud: Cloud, stack: Stack, project: str, version: str | None) -> tuple
         if run.get("report") and version in (None, run["version"]):
             return str(run["version"]), str(run["report"])
     if version is None:
-        raise CommandError(
+        raise NotFound(
             f"No run of {project} has a report yet: train a version with "
             f"`python -m cli run --project {project}{cloud.flag}`, or name one that was reported on."
         )
@@ -52,7 +52,7 @@ def read(cloud: Cloud, address: str, version: str) -> bytes:
         content: bytes = cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
         if code(error) in ("NoSuchKey", "404", "NoSuchBucket"):
-            raise CommandError(
+            raise NotFound(
                 f"There is no report on version {version!r}: nothing is at {address}. "
                 f"`python -m cli status{cloud.flag}` lists the versions."
             ) from error

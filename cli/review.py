@@ -24,7 +24,7 @@ from customlabels.preflight.rules import IMAGE_BYTES
 from customlabels.refusals import Refusal
 from customlabels.requests import image_header
 
-from cli.errors import CommandError, code
+from cli.errors import CommandError, NotFound, code
 from cli.facts import project_description
 from cli.stack import Cloud, Stack
 
@@ -102,7 +102,7 @@ class Review:
                 f"`python -m cli review discard {plain(identity)}{self._flags}`."
             ) from None
         if found is None:
-            raise CommandError(
+            raise NotFound(
                 f"No feedback {plain(identity)} of {self.project} waits: "
                 f"`python -m cli review{self._flags}` lists what does."
             )
@@ -126,7 +126,7 @@ class Review:
         except ClientError as error:
             if code(error) not in _MISSING:
                 raise
-            raise CommandError(f"The image {which} is gone: {place.uri} does not exist.") from None
+            raise NotFound(f"The image {which} is gone: {place.uri} does not exist.") from None
         data = answer["Body"].read(IMAGE_BYTES + 1)
         if len(data) > IMAGE_BYTES:
             raise CommandError(f"The image {which} has more than {IMAGE_BYTES} bytes (15 MB).")
@@ -212,7 +212,7 @@ class Review:
         for own in self._keys(identity):
             self._delete(own)
         if not known:
-            raise CommandError(
+            raise NotFound(
                 f"No feedback {plain(identity)} of {self.project} waits: "
                 f"`python -m cli review{self._flags}` lists what does."
             )

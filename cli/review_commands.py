@@ -11,8 +11,10 @@ from botocore.exceptions import ClientError
 from customlabels.feedback import ENDINGS, Feedback, Reviewed, Said, read_said
 
 from cli import review_server, runs
+from cli.commands import examples
 from cli.desk import Desk, JsonOption, LocalOption, ProjectOption, StackOption, opened
-from cli.errors import CommandError, explain
+from cli.errors import CommandError, told, understood
+from cli.exits import Exit, exit_of_all
 from cli.review import Broken, Review, labels_of, plain, said_text
 
 app = typer.Typer(
@@ -24,7 +26,7 @@ AllOption = Annotated[bool, typer.Option("--all", help="Everything that waits; w
 YesOption = Annotated[bool, typer.Option("--yes", help="Yes, everything.")]
 
 
-@app.callback(invoke_without_command=True)
+@app.callback(invoke_without_command=True, epilog=examples("review"))
 def review(
     context: typer.Context,
     project: ProjectOption = None,
@@ -41,7 +43,7 @@ def review(
         raise typer.BadParameter(f"options come after the command: `python -m cli review {name} … --option`.")
 
 
-@app.command("list")
+@app.command("list", epilog=examples("review list"))
 def list_command(
     project: ProjectOption = None,
     stack: StackOption = None,
@@ -62,7 +64,7 @@ def list_command(
         desk.screen.result([facts(one, desk.stack.output("DataBucketName")) for one in found])
 
 
-@app.command("show")
+@app.command("show", epilog=examples("review show 20261122T101500000-0123456789ab"))
 def show_command(
     identity: Annotated[str, typer.Argument(metavar="ID", help="What `review` lists.")],
     output: Annotated[
@@ -79,7 +81,7 @@ def show_command(
         one = review.find(identity)
         _show(desk, one)
         picture = review.picture(one)
-        told = facts(one, review.bucket) | {"contentType": picture.content_type, "bytes": len(picture.data)}
+        shown = facts(one, review.bucket) | {"contentType": picture.content_type, "bytes": len(picture.data)}
         if output or not machine:
             path = output or Path()
             if output is None or path.is_dir():
@@ -89,11 +91,16 @@ def show_command(
             except OSError as error:
                 raise CommandError(f"The image cannot be written to {str(path)!r}: {error.strerror}.") from error
             desk.screen.line(f"  image:   {path.resolve()}")
-            told["file"] = str(path.resolve())
-        desk.screen.result(told)
+            shown["file"] = str(path.resolve())
+        desk.screen.result(shown)
 
 
-@app.command("accept")
+@app.command(
+    "accept",
+    epilog=examples(
+        "review accept 20261122T101500000-0123456789ab --labels bolt,nut", "review accept --all --yes"
+    ),
+)
 def accept_command(
     ids: IdsArgument = None,
     labels: Annotated[
@@ -126,7 +133,7 @@ def accept_command(
         _each(desk, chosen, accept)
 
 
-@app.command("discard")
+@app.command("discard", epilog=examples("review discard 20261122T101500000-0123456789ab"))
 def discard_command(
     ids: IdsArgument = None,
     everything: AllOption = False,
@@ -148,7 +155,7 @@ def discard_command(
         _each(desk, _chosen(review, ids, everything, yes), discard)
 
 
-@app.command("accepted")
+@app.command("accepted", epilog=examples("review accepted --json"))
 def accepted_command(
     project: ProjectOption = None,
     stack: StackOption = None,
@@ -168,7 +175,7 @@ def accepted_command(
         desk.screen.result([facts_of(one) for one in found])
 
 
-@app.command("withdraw")
+@app.command("withdraw", epilog=examples("review withdraw 0123456789abcdef"))
 def withdraw_command(
     digests: Annotated[
         list[str], typer.Argument(metavar="DIGEST…", help="What `review accepted` lists; its beginning will do.")
@@ -192,7 +199,7 @@ def withdraw_command(
         _each(desk, digests, withdraw)
 
 
-@app.command("page")
+@app.command("page", epilog=examples("review page --port 8080"))
 def page_command(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Of 127.0.0.1; 0 takes a free one.")] = 0,
     browse: Annotated[bool, typer.Option("--open/--no-open", help="Open it in the browser.")] = True,
@@ -239,7 +246,7 @@ def read_options(labels: str | None, boxes: str | None) -> Said | None:
 def facts(one: Feedback | Broken, bucket: str) -> dict[str, Any]:
     """What waits, as JSON."""
     if isinstance(one, Broken):
-        return {"id": one.id, "error": one.why}
+        return {"id": one.id, "error": told("Unreadable", one.why)}
     return {
         "id": one.id,
         "at": one.at,
@@ -296,24 +303,22 @@ def _chosen(review: Review, ids: list[str] | None, everything: bool, yes: bool) 
 def _each(desk: Desk, names: Iterable[str], act: Callable[[str], dict[str, Any]]) -> None:
     """Do it for each; what cannot be done is told, and the others are done all the same."""
     results: list[dict[str, Any]] = []
-    failed = 0
     for name in names:
         try:
-            results.append(act(name))
-        except CommandError as problem:
-            told = str(problem)
-        except ClientError as error:
-            told = explain(error, desk.cloud.endpoint)
-        else:
+            results.append(act(name) | {"error": None})
             continue
-        failed += 1
-        desk.screen.complain(told)
-        results.append({"id": name, "error": told})
+        except CommandError as error:
+            problem = error
+        except ClientError as error:
+            problem = understood(error, desk.cloud.endpoint)
+        desk.screen.complain(str(problem))
+        results.append({"id": name, "error": told(problem.name, str(problem))})
     if not results:
         desk.screen.line(f"Nothing of {desk.project} waits for a person.")
     desk.screen.result(results)
-    if failed:
-        raise typer.Exit(1 if failed < len(results) else 2)
+    ended = exit_of_all(one["error"] and one["error"]["name"] for one in results)
+    if ended is not Exit.Done:
+        raise typer.Exit(ended.code)
 
 
 def _count(number: int, what: str) -> str:

@@ -1,6 +1,7 @@
-"""What the operator sees: lines, one live line, tables; or with --json one JSON value on stdout."""
+"""What the operator sees: lines, one live line, tables; or with --json JSON on stdout."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -20,15 +22,28 @@ from rich.progress import (
 from rich.status import Status
 from rich.table import Table
 
+from cli.errors import told
+from cli.exits import Exit
+
+_WIDE = 160  # columns where there is no terminal: a file or a pipe takes lines of any length
+_FOLDED = 24  # columns that the first column of a table keeps at least; longer texts in it fold
+_GAP = 2
+_NOTHING = ("", "-")  # what stands in a cell for which there is no value
 _SECONDS_BETWEEN_LINES = 30  # of progress where there is no terminal to redraw
 
 
 class Screen:
-    """Text goes to stdout; with `machine` it goes to stderr, and stdout holds only the JSON result."""
+    """Text goes to stdout; with `machine` it goes to stderr, and stdout holds only the JSON result.
 
-    def __init__(self, machine: bool = False) -> None:
+    That is one document, or with `lines` a line for each value.
+    """
+
+    def __init__(self, machine: bool = False, lines: bool = False) -> None:
         self.machine = machine
+        self.has_lines = lines
         self._console = Console(stderr=machine, highlight=False, markup=False, emoji=False)
+        if not self._console.is_terminal and "COLUMNS" not in os.environ:
+            self._console.width = _WIDE
         self._errors = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._status: Status | None = None
         self._last_progress = time.monotonic()
@@ -38,7 +53,17 @@ class Screen:
         self._console.print(text, style=style, soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print rows under a title; columns after the first that hold numbers are right-aligned."""
+        """Print rows under a title; columns after the first that hold numbers are right-aligned.
+
+        Where the terminal is too narrow for that, each row is a paragraph.
+        """
+        if _width(columns, rows) > self._console.width:
+            self.line(title, style="bold")
+            for row in rows:
+                self.line(row[0], style="bold")
+                for text in _flowed(columns, row, self._console.width):
+                    self.line(text)
+            return
         table = Table(title=title, title_justify="left", box=None, pad_edge=False, title_style="bold")
         for index, column in enumerate(columns):
             numeric = index > 0 and all(_is_number(row[index]) for row in rows)
@@ -48,11 +73,14 @@ class Screen:
             table.add_row(*row)
         self._console.print(table)
 
-    def error(self, text: str) -> None:
-        """Print what went wrong on stderr; with `machine` also as `{"error": …}` on stdout."""
+    def error(self, text: str, name: str = Exit.Failed.name) -> None:
+        """Print what went wrong on stderr; with `machine` also as `{"error": {"name", "message"}}` on stdout."""
         self.complain(text)
-        if self.machine:
-            self.result({"error": text})
+        self.failure(text, name)
+
+    def failure(self, text: str, name: str) -> None:
+        """The same as JSON only, where stderr has it already."""
+        self.result({"error": told(name, text)})
 
     def complain(self, text: str) -> None:
         """Print on stderr what went wrong with a part; the result tells it too."""
@@ -61,7 +89,13 @@ class Screen:
     def result(self, value: Any) -> None:
         """Print the JSON result, with `machine` only: people have read it already."""
         if self.machine:
-            sys.stdout.write(json.dumps(value, indent=2, default=_plain) + "\n")
+            sys.stdout.write(json.dumps(value, indent=None if self.has_lines else 2, default=_plain) + "\n")
+            sys.stdout.flush()
+
+    def event(self, kind: str, **values: Any) -> None:
+        """Print one of the JSON lines; where one document is asked for, or none, its result will tell."""
+        if self.has_lines:
+            self.result({"event": kind, **values})
 
     @contextmanager
     def live(self) -> Iterator[None]:
@@ -105,8 +139,29 @@ class Screen:
             yield told
 
 
+def _width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """The columns of a terminal that a table needs."""
+    widest = [max(map(cell_len, texts)) for texts in zip(columns, *rows, strict=True)]
+    return min(widest[0], _FOLDED) + sum(width + _GAP for width in widest[1:])
+
+
+def _flowed(columns: Sequence[str], row: Sequence[str], width: int) -> Iterator[str]:
+    """The cells after a row's first, each after its column's name, in lines that are full."""
+    line = ""
+    for name, text in zip(columns[1:], row[1:], strict=True):
+        if text in _NOTHING:
+            continue
+        cell = f"{name} {text}"
+        if line and cell_len(line) + _GAP + cell_len(cell) > width:
+            yield line
+            line = ""
+        line += f"{' ' * _GAP}{cell}"
+    if line:
+        yield line
+
+
 def _is_number(text: str) -> bool:
-    return text in ("", "-") or text.replace(".", "", 1).isdigit()
+    return text in _NOTHING or text.replace(".", "", 1).isdigit()
 
 
 def _plain(value: Any) -> Any:

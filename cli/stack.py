@@ -12,7 +12,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from cli.errors import CommandError, code, message
+from cli.errors import NO_REGION, CommandError, NotFound, code, message
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -100,7 +100,10 @@ def reach(environment: Mapping[str, str], flag: str = "") -> Cloud:
 def connect(local: bool, flag: str = "") -> Cloud:
     """The cloud a command acts on: this machine's with `local`, else what the environment says."""
     if not local:
-        return reach(os.environ, flag)
+        found = reach(os.environ, flag)
+        if not found.session.region_name:
+            raise CommandError(NO_REGION)
+        return found
     from local import cloud
 
     try:
@@ -116,10 +119,11 @@ def find(cloud: Cloud, name: str) -> Stack:
     except ClientError as error:
         if code(error) == "ValidationError" and "does not exist" in message(error):
             deploy = "`make demo`" if cloud.endpoint else "`sam build && sam deploy`"
-            where = cloud.endpoint or cloud.session.region_name
-            raise CommandError(
-                f"There is no stack {name} at {where}: deploy it with {deploy}, "
-                f"or name the one you deployed with --stack."
+            where = f"at {cloud.endpoint}" if cloud.endpoint else f"in {cloud.session.region_name}"
+            elsewhere = "" if cloud.endpoint else ", or set AWS_REGION to the region that it is in"
+            raise NotFound(
+                f"There is no stack {name} {where}: deploy it with {deploy}, "
+                f"or name the one you deployed with --stack{elsewhere}."
             ) from error
         raise
     return Stack(

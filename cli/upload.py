@@ -16,7 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from rich.filesize import decimal
 
 from cli import images
-from cli.errors import CommandError, FailedError, Interrupted, code, explain
+from cli.errors import CommandError, FailedError, Interrupted, NotFound, code, explain
+from cli.exits import Exit
 from cli.images import Found, counted
 from cli.screen import Screen
 from cli.stack import Cloud, Stack
@@ -86,6 +87,13 @@ class Sent:
     def is_complete(self) -> bool:
         """Whether every image of the folder is in S3, and there is any."""
         return not self.failed and self.images > 0
+
+    @property
+    def exit(self) -> Exit:
+        """How a command ends that did this: Failed where nothing is in S3, or nothing was to be sent."""
+        if self.is_complete:
+            return Exit.Done
+        return Exit.SomeFailed if self.images else Exit.Failed
 
     def add(self, found: Found, outcome: Outcome) -> None:
         """Count what became of a file."""
@@ -164,7 +172,10 @@ def stored(cloud: Cloud, to: Address) -> dict[str, str]:
                 known[one["Key"].removeprefix(to.prefix)] = one["ETag"].strip('"')
     except ClientError as error:
         if code(error) == "NoSuchBucket":
-            raise CommandError(f"There is no bucket {to.bucket}: give --to a bucket that exists.") from error
+            raise NotFound(
+                f"There is no bucket {to.bucket}: give --to a bucket that exists, "
+                f"or deploy the stack again if the bucket was its own."
+            ) from error
         raise
     return known
 

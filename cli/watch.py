@@ -8,8 +8,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli import facts, history
-from cli.errors import CommandError, code
+from cli import errors, facts, history
+from cli.errors import NotFound, code
+from cli.estimates import Estimate
 from cli.screen import Screen
 from cli.stack import Cloud
 
@@ -20,7 +21,7 @@ def newest(cloud: Cloud, machine_arn: str) -> str:
     """The ARN of the state machine's newest execution; CommandError when it never ran."""
     found = cloud.client("stepfunctions").list_executions(stateMachineArn=machine_arn, maxResults=1)
     if not found["executions"]:
-        raise CommandError(f"{machine_arn} has never run: start it with `python -m cli run{cloud.flag}`.")
+        raise NotFound(f"{machine_arn} has never run: start it with `python -m cli run{cloud.flag}`.")
     return str(found["executions"][0]["executionArn"])
 
 
@@ -30,7 +31,7 @@ def describe(cloud: Cloud, execution_arn: str) -> Execution:
         answer: Execution = cloud.client("stepfunctions").describe_execution(executionArn=execution_arn)
     except ClientError as error:
         if code(error) in ("ExecutionDoesNotExist", "InvalidArn"):
-            raise CommandError(
+            raise NotFound(
                 f"{execution_arn!r} is no execution: give an execution's ARN, or none for the newest."
             ) from error
         raise
@@ -55,7 +56,9 @@ def read_on(cloud: Cloud, execution_arn: str, known: list[history.Event]) -> Non
     known += sorted(fresh, key=lambda event: int(event["id"]))
 
 
-def follow(cloud: Cloud, execution_arn: str, project: str, screen: Screen) -> Execution:
+def follow(
+    cloud: Cloud, execution_arn: str, project: str, screen: Screen, expected: Estimate | None = None
+) -> Execution:
     """Show an execution until it ends and return its description; KeyboardInterrupt passes through."""
     events: list[history.Event] = []
     shown = 0
@@ -70,6 +73,7 @@ def follow(cloud: Cloud, execution_arn: str, project: str, screen: Screen) -> Ex
             read_on(cloud, execution_arn, events)
             steps = history.steps(events)
             for step in steps[shown:]:
+                screen.event("state", **history.plain(step, start))
                 if history.is_news(step):
                     screen.line(history.line(step, start), style="dim" if step.error else None)
             shown = len(steps)
@@ -79,11 +83,14 @@ def follow(cloud: Cloud, execution_arn: str, project: str, screen: Screen) -> Ex
                 seen = facts.observe(cloud, project)
                 for change in facts.changes(known, seen):
                     screen.line(f"{age}    {change}", style="dim")
+                    screen.event("change", at=now, message=change)
                 known = seen
             if execution["status"] != "RUNNING":
                 return execution
             doing = facts.ongoing(known, now)
-            screen.progress(f"{age}  {history.waiting(steps)}{f': {doing}' if doing else ''}")
+            told = [history.where(history.standing(events), now), doing]
+            told.append(expected.left((now - start).total_seconds()) if expected else "")
+            screen.progress(f"{age}  {'; '.join(part for part in told if part)}")
             time.sleep(cloud.seconds_between_polls)
 
 
@@ -102,6 +109,19 @@ def result(execution: Execution) -> dict[str, Any]:
         "error": execution.get("error"),
         "cause": execution.get("cause"),
     }
+
+
+def told(ended: Mapping[str, Any]) -> dict[str, Any]:
+    """What `result` returned as --json prints it: the error with its cause, as every error has it."""
+    wrong = None
+    if ended["status"] not in ("SUCCEEDED", "RUNNING"):
+        wrong = errors.told(ended["error"] or ended["status"], ended["cause"] or "No cause was given.")
+    return {**{key: value for key, value in ended.items() if key not in ("error", "cause")}, "error": wrong}
+
+
+def print_end(ended: Mapping[str, Any], screen: Screen) -> None:
+    """Print the end of an execution as JSON; among JSON lines, it is the last event."""
+    screen.result({"event": "end", **told(ended)} if screen.has_lines else told(ended))
 
 
 def verdict_line(verdict: Mapping[str, Any]) -> str:

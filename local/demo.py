@@ -20,11 +20,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import images, run, upload, watch
+from cli.asking import reached
 from cli.errors import CommandError, explain
 from cli.screen import Screen
 from cli.stack import Cloud, Stack, configured_name, find, reach
@@ -118,13 +118,7 @@ def endpoint(port: int, inference: Stack) -> Endpoint:
     answer = (
         local_cloud(port).client("apigateway").get_api_key(apiKey=inference.output("ApiKeyId"), includeValue=True)
     )
-    return Endpoint(local_url(inference.output("ApiUrl"), cloud.Place(port).endpoint), answer["value"])
-
-
-def local_url(api_url: str, address: str) -> str:
-    """The local cloud's address of an API, from the stack's `https://<id>.execute-api.…/<stage>`."""
-    parts = urlsplit(api_url)
-    return f"{address}/restapis/{(parts.hostname or '').split('.')[0]}{parts.path.rstrip('/')}/_user_request_"
+    return Endpoint(reached(inference.output("ApiUrl"), cloud.Place(port).endpoint), answer["value"])
 
 
 def predict(api: Endpoint, image: Path) -> dict[str, Any]:

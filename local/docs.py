@@ -1,8 +1,8 @@
-"""Writes the tables of docs/local-cloud.md from the code: `python -m local.docs`, or `--check` to compare only."""
+"""Writes the tables of pages in docs/ from the code: `python -m local.docs`, or `--check` to compare only."""
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -13,6 +13,7 @@ from local.rekognition.service import OPERATIONS
 from local.rekognition.settings import Settings
 
 PAGE = ROOT / "docs" / "local-cloud.md"
+COMMANDS = ROOT / "docs" / "cli.md"
 
 
 def operations() -> str:
@@ -51,15 +52,28 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
-def generated(page: str) -> str:
+def tables_of_commands() -> dict[str, Callable[[], str]]:
+    """The tables of docs/cli.md."""
+    from cli.__main__ import app
+    from local import manual  # which writes its tables with `table`
+
+    return {
+        "overview": lambda: manual.overview(app),
+        "common": lambda: manual.common(app),
+        "commands": lambda: manual.commands(app),
+        "exit codes": manual.exit_codes,
+    }
+
+
+def generated(page: str, tables: Mapping[str, Callable[[], str]] = TABLES, name_of_page: str = PAGE.name) -> str:
     """The page with its tables made anew; ValueError for a table whose markers it does not have."""
-    for name, make in TABLES.items():
+    for name, make in tables.items():
         begin, end = f"<!-- {name}: written by python -m local.docs -->\n", f"<!-- end of {name} -->\n"
         before, found, rest = page.partition(begin)
         _, closed, after = rest.partition(end)
         if not found or not closed:
             raise ValueError(
-                f"{PAGE.name} has no table {name}: it needs the lines {begin.strip()} and {end.strip()}"
+                f"{name_of_page} has no table {name}: it needs the lines {begin.strip()} and {end.strip()}"
             )
         page = f"{before}{begin}\n{make()}\n{end}{after}"
     return page
@@ -85,17 +99,18 @@ def _shown(value: Any) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the page; with --check, 1 if it is not what would be written."""
+    """Write the pages; with --check, 1 if one is not what would be written."""
     parser = argparse.ArgumentParser(prog="python -m local.docs", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare only")
     chosen = parser.parse_args(arguments)
-    page = PAGE.read_text(encoding="utf-8")
-    written = generated(page)
-    if chosen.check and page != written:
-        sys.stderr.write("docs/local-cloud.md is not what the code says: run python -m local.docs.\n")
-        return 1
-    if page != written:
-        PAGE.write_text(written, encoding="utf-8")
+    for path, tables in ((PAGE, TABLES), (COMMANDS, tables_of_commands())):
+        page = path.read_text(encoding="utf-8")
+        written = generated(page, tables, path.name)
+        if chosen.check and page != written:
+            sys.stderr.write(f"docs/{path.name} is not what the code says: run python -m local.docs.\n")
+            return 1
+        if page != written:
+            path.write_text(written, encoding="utf-8")
     return 0
 
 

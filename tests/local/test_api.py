@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import requests
 
 from bench import load
 from local import openapi, samples, venvs
+from tests.command import process
 from tests.templates import ROOT, defaults
 
 MIB = 1024 * 1024
@@ -76,6 +78,20 @@ def test_the_live_model_is_told_to_who_has_a_key(deployed, trained):
     assert (status, body["name"], body["status"]) == (200, deployed.live(), "RUNNING")
     assert len(body["labels"]) == 10
     assert body["metrics"]["f1"] >= 0.9
+
+
+def test_the_operators_command_asks_it(deployed, trained, image, tmp_path):
+    local = {"LOCAL_CLOUD_PORT": str(deployed.port)}
+    asked = process("predict", image.parent, "--local", "--json", "--draw", tmp_path, **local)
+    assert asked.code == 0, asked.err
+    told = asked.json
+    assert (told["via"], told["asked"]) == ("api", deployed.api.url)
+    assert {one["model"] for one in told["images"]} == {deployed.live()}
+    right = [one for one in told["images"] if one["predictions"][0]["Name"] == Path(one["image"]).stem]
+    assert len(right) >= 0.8 * len(told["images"]) > 0
+    assert len(list(tmp_path.iterdir())) == len(told["images"])
+    direct = process("predict", image, "--local", "--json", "--direct", **local)
+    assert (direct.json["via"], direct.json["images"][0]["model"]) == ("rekognition", deployed.live())
 
 
 def form(deployed, kind="image/png"):

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tests.stack import BUCKET, TABLE, start
 from tests.templates import environment, transformed
 
-KEY = "a-key-of-this-test"
+KEY = "a-key-of-these-tests"  # API Gateway takes 20 characters and more
 ROUTES = ("about", "feedback", "model", "page", "uploads")
 
 
@@ -25,6 +25,10 @@ class Gateway:
     url: str
     modules: dict[str, ModuleType]
     asked: list[tuple[str, str]] = field(default_factory=list)  # method and path
+    # Status, headers and body of what the next requests with a key are answered in place of the function, in turn.
+    refusals: list[tuple[int, dict[str, str], dict[str, str]]] = field(default_factory=list)
+    open_now: int = 0  # requests that are not answered yet, and the most that there were
+    most_open: int = 0
 
     def count(self, method: str, path: str) -> int:
         return self.asked.count((method, path))
@@ -57,7 +61,8 @@ def _started(project: str, parameters: dict[str, str]) -> dict[str, ModuleType]:
 @contextmanager
 def opened(project: str, **parameters: str) -> Iterator[Gateway]:
     """The API of a project on a port of its own, below the stage /v1."""
-    routes, modules, one_at_a_time = _routes(), _started(project, parameters), threading.Lock()
+    routes, modules = _routes(), _started(project, parameters)
+    one_at_a_time, counting = threading.Lock(), threading.Lock()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -91,8 +96,18 @@ def opened(project: str, **parameters: str) -> Iterator[Gateway]:
                 "body": body.decode() or None,
                 "isBase64Encoded": False,
             }
-            with one_at_a_time:
-                answer: dict[str, Any] = modules[function].handler(event, None)
+            with counting:
+                gateway.open_now += 1
+                gateway.most_open = max(gateway.most_open, gateway.open_now)
+                refused = gateway.refusals.pop(0) if gateway.refusals and keyed else None
+            try:
+                if refused:
+                    return self._answer(refused[0], refused[1], json.dumps(refused[2]).encode())
+                with one_at_a_time:
+                    answer: dict[str, Any] = modules[function].handler(event, None)
+            finally:
+                with counting:
+                    gateway.open_now -= 1
             text = answer.get("body") or ""
             data = base64.b64decode(text) if answer.get("isBase64Encoded") else text.encode()
             return self._answer(answer["statusCode"], answer["headers"], data)

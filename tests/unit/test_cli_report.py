@@ -79,12 +79,12 @@ def test_open(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_where_there_is_no_report(folder: Path) -> None:
-    for arguments, said in (
-        (["nine"], "There is no report on version 'nine': nothing is at s3://"),
-        (["--project", "custom-labels-new"], "No run of custom-labels-new has a report yet"),
-        (["one", "--output", "no/such/folder.html"], "cannot be written to 'no/such/folder.html'"),
+    for arguments, code, said in (
+        (["nine"], 3, "There is no report on version 'nine': nothing is at s3://"),
+        (["--project", "custom-labels-new"], 3, "No run of custom-labels-new has a report yet"),
+        (["one", "--output", "no/such/folder.html"], 2, "cannot be written to 'no/such/folder.html'"),
     ):
         result = call(*arguments)
-        assert (result.exit_code, said in result.stderr) == (2, True), result.output
+        assert (result.exit_code, said in result.stderr) == (code, True), result.output
     told = json.loads(call("nine", "--json").stdout)
-    assert told["error"].startswith("There is no report on version 'nine'")
+    assert told["error"]["message"].startswith("There is no report on version 'nine'")

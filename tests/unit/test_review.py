@@ -240,7 +240,11 @@ def test_what_cannot_be_read_hides_nothing_and_can_be_discarded(stack: Stack, na
     assert good in shown.stdout
     assert "\x1b" not in shown.stdout
     broken, other = told()
-    assert (broken["id"], other["id"], broken["error"].endswith(".")) == ("20260101-\x1b[2Jodd", good, True)
+    assert (broken["id"], other["id"], broken["error"]["message"].endswith(".")) == (
+        "20260101-\x1b[2Jodd",
+        good,
+        True,
+    )
     assert "cannot be read" in call("accept", broken["id"]).stderr
     assert call("discard", broken["id"]).exit_code == 0
     assert [one["id"] for one in told()] == [good]
@@ -263,7 +267,7 @@ def test_the_counts_of_a_day_are_no_feedback(stack: Stack) -> None:
     assert told() == []
     for command in ("accept", "discard", "show"):
         result = call(command, f"{feedback.COUNTS}2026-11-22")
-        assert (result.exit_code, "waits" in result.stderr) == (2, True)
+        assert (result.exit_code, "waits" in result.stderr) == (3, True)
     assert len(stack.table.scan()["Items"]) == 1
 
 
@@ -277,7 +281,7 @@ def test_all_needs_a_yes(stack: Stack) -> None:
     assert len(told()) == 3
     assert [one["feedback"] for one in told("accept", "--all", "--yes")] == ids
     again = send(stack, {"labels": ["down"]}, picture("down", 9))
-    assert told("discard", "--all", "--yes") == [{"id": again}]
+    assert told("discard", "--all", "--yes") == [{"id": again, "error": None}]
     assert (told(), keys(stack, "feedback/")) == ([], [])
 
 
@@ -285,10 +289,11 @@ def test_what_cannot_be_accepted_does_not_hold_up_the_others(stack: Stack) -> No
     good = send(stack, {"labels": ["down"]}, picture("down", 1))
     bad = send(stack, {"labels": []}, picture("down", 2))
     result = call("accept", bad, "absent", good, "--json")
-    assert result.exit_code == 1
+    assert result.exit_code == 11
     first, second, third = json.loads(result.stdout)
-    assert (first["id"], "nothing is on the image" in first["error"]) == (bad, True)
-    assert second["error"].startswith("No feedback absent of ")
+    assert (first["id"], "nothing is on the image" in first["error"]["message"]) == (bad, True)
+    assert second["error"]["name"] == "NotFound"
+    assert second["error"]["message"].startswith("No feedback absent of ")
     assert third["feedback"] == good
     assert [one["id"] for one in told()] == [bad]
 
@@ -410,7 +415,7 @@ def test_who_may_not_is_told(monkeypatch: pytest.MonkeyPatch, stack: Stack) -> N
 
     monkeypatch.setattr(feedback, "accept", denied)
     result = call("accept", identity)
-    assert (result.exit_code, "use credentials that may call PutItem" in result.stderr) == (2, True)
+    assert (result.exit_code, "use credentials that may call PutItem" in result.stderr) == (4, True)
     assert [one["id"] for one in told()] == [identity]
 
 

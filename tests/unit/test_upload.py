@@ -203,7 +203,7 @@ def test_mistakes_are_told_in_a_sentence(tmp_path: Path, folder: Path) -> None:
         (["upload", tmp_path / "text" / "notes.txt"], 2, "notes.txt' is a file: give a folder"),
         (["upload", tmp_path / "empty"], 2, "empty' holds nothing to upload"),
         (["upload", folder, "--to", "bucket/prefix"], 2, "--to 'bucket/prefix' is no address"),
-        (["upload", folder, "--to", "s3://absent-bucket/"], 2, "There is no bucket absent-bucket: give --to"),
+        (["upload", folder, "--to", "s3://absent-bucket/"], 3, "There is no bucket absent-bucket: give --to"),
         (["upload", "/"], 2, "has no name of its own: say with --to"),
         (["run", folder, "--training", "s3://b/"], 2, "FOLDER and --training both say what to train on"),
         (["run", folder, "--input", "{"], 2, "--input is not JSON"),
@@ -247,13 +247,13 @@ def test_a_file_that_fails_is_named_and_the_next_command_sends_it(
     with monkeypatch.context() as patched:
         refusing(lambda url: 403 if url.endswith("/down/1.png") else None, patched)
         result = call("upload", folder, "--json")
-        assert result.exit_code == 1
+        assert result.exit_code == 11
         found = told(result)
         why = "Not now: use credentials that may call PutObject"
         assert found["failed"] == [{"file": "down/1.png", "why": why}]
         assert (found["uploaded"], found["labels"]["down"]) == (8, 2)
         not_started = call("run", folder)
-        assert not_started.exit_code == 1
+        assert not_started.exit_code == 11
         assert "1 file could not be uploaded:\n  Not now: use" in not_started.stdout
         assert "The run was not started." in not_started.stdout
     assert told(call("upload", folder, "--json"))["uploaded"] == 1
