@@ -8,6 +8,7 @@ to the next look. What limits the events is that Step Functions ends an executio
 
 import io
 import json
+import sys
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -17,6 +18,7 @@ from typing import Any
 from bench.laptop import say
 from tests.conftest import TIMES
 from tests.stack import BUCKET, PROJECT, Stack, deployed
+from tests.templates import ROOT
 from tests.workflow.engine import Machine, Result
 
 HOURS = (1, 6, 24)
@@ -183,6 +185,7 @@ def rows(pairs: list[tuple[Waiting, Waiting]]) -> list[str]:
 
 
 def main() -> None:
+    sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "report")]  # what ships stands there by itself
     say("transitions: of a run / of the baseline; the ratio is that of the mean delays, its goal 0.25")
     for line in rows([measure(hours) for hours in HOURS]):
         say(f"  {line}")

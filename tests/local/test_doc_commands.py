@@ -1,0 +1,214 @@
+"""Runs the commands of the documents, in their order, on local clouds of their own.
+
+Not on the stacks that other tests share: these commands stop models, accept feedback and delete both stacks.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from local import cloud, demo, samples
+from tests.documents import PLACEHOLDERS, Command, to_run
+from tests.local.conftest import Deployed, free_port
+from tests.local.walking import LABELS, OLD_BUCKET, Shell, World, checkout
+
+YES = "y\n" * 5  # to whatever is asked
+
+
+class Expected(NamedTuple):
+    """What a command must have said, by a pattern, and how it is run."""
+
+    says: str = r"\S"
+    stdin: str = ""
+    until: str | None = None  # it does not end by itself
+    before: str | None = None  # a method of Walk
+
+
+# By how commands begin; the first that fits counts. Whatever begins otherwise must succeed and say something.
+EXPECTED = {
+    r"make help": Expected("make demo"),
+    r"(\w+=\S+ )*make up": Expected("local cloud is up at", before="down"),
+    r"make down": Expected("The local cloud is down", before="up"),
+    r"export": Expected(r"^$"),
+    r"aws rekognition create-project": Expected("project/parts/", before="up"),
+    r"aws organizations": Expected(r"Root|Policy|^$", before="up"),
+    r"aws s3 (sync|rm|rb)": Expected(r"^$|upload|copy|delete|remove_bucket"),
+    r"python -m local\.rekognition": Expected("Custom Labels is up", until="clients need"),
+    r"curl .*/_custom-labels/": Expected("CreateProjectVersion", before="up"),
+    r"KEY=": Expected(r"^$"),
+    r"curl .*uploads .*> form\.json": Expected(r"^$|Total"),
+    r"curl \$\(jq": Expected(r"^$|Total"),
+    r"curl .*/predictions": Expected(r'"Predictions"', before="answer"),
+    r"python -m cli upload": Expected("To train on it"),
+    r"python -m cli run --minimum": Expected("promoted"),
+    r"python -m cli run .*dryRun": Expected("dryRun"),
+    r"python -m cli run": Expected("promoted|unchanged"),
+    r"python -m cli rollback": Expected("switched", before="two"),
+    r"python -m cli watch": Expected("SUCCEEDED"),
+    r"python -m cli history": Expected("promoted"),
+    r"python -m cli status": Expected("RUNNING"),
+    r"python -m cli start": Expected(r"runs\.", before="rest"),
+    r"python -m cli stop": Expected("STOPPED|stopped", before="another"),
+    r"python -m cli report.*--json": Expected(r'"formVersion"'),
+    r"python -m cli report": Expected(r"report-.*\.html"),
+    r"python -m cli review page": Expected("Ctrl-C ends it", until=r"http://127\.0\.0\.1:\d+"),
+    r"python -m cli review show": Expected(r"feedback-.*\.png"),
+    r"python -m cli review accept .*--boxes": Expected("Accepted", before="undecided"),
+    r"python -m cli review accept ": Expected("Accepted"),
+    r"python -m cli review accepted": Expected("bolt"),
+    r"sam delete": Expected("Deleted successfully", stdin=YES),
+}
+# What needs a local cloud only, and what is left for the end: it stops or deletes what the others need.
+BARE = re.compile(
+    r"(\w+=\S+ )*make (up|down)|export|aws (rekognition|organizations)|python -m local\.|curl .*_custom-"
+)
+LAST = re.compile(r"python -m cli stop$|sam delete|aws s3 rb")
+
+RUN = to_run()
+
+
+def parameters(chosen: list[Command]) -> Any:
+    return pytest.mark.parametrize("command", chosen, ids=[f"{one.page}:{one.line}: {one.text}" for one in chosen])
+
+
+class Walk:
+    """Runs one command after the other, each once what it needs is so."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def run(self, command: Command) -> None:
+        expected = next((of for begin, of in EXPECTED.items() if re.match(begin, command.text)), Expected())
+        if expected.before:
+            getattr(self, expected.before)()
+        filled = self.world.filled(command.text)
+        status, said = self.world.shell.run(filled, expected.stdin, expected.until)
+        assert status in ((0, 130) if expected.until else (0,)), f"{filled}\n{said}"
+        assert re.search(expected.says, said), f"{filled}\n{said}"
+        if "/predictions" not in filled and filled.startswith("curl"):
+            assert '"code"' not in said, said
+
+    @property
+    def stacks(self) -> Deployed:
+        assert self.world.deployed
+        return self.world.deployed
+
+    def up(self) -> None:
+        self.world.shell.must("make up")
+
+    def down(self) -> None:
+        self.world.shell.must("make down")
+
+    def two(self) -> None:
+        """There are two versions, and the live one runs alone."""
+        assert self.world.version
+        self.answer()
+
+    def answer(self) -> None:
+        """The live model runs, and no other."""
+        live, versions = self.stacks.live(), self.stacks.versions()
+        for name, status in versions.items():
+            if name != live and status == "RUNNING":
+                self.world.shell.must(f"python -m cli stop {name}")
+        if live and versions[live] != "RUNNING":
+            self.world.shell.must("python -m cli start")
+
+    def rest(self) -> None:
+        """No model runs."""
+        self.world.shell.must("python -m cli stop")
+
+    def another(self) -> None:
+        """A model runs that is not live."""
+        self.rest()
+        self.world.shell.must(f"python -m cli start {self.world.version}")
+
+    def undecided(self) -> None:
+        """No training dataset says whether images have labels or boxes."""
+        self.stacks.cloud.client("rekognition").delete_dataset(DatasetArn=self.world.training_dataset_arn)
+
+
+def old_images(world: World) -> None:
+    """A bucket as Lookout for Vision's users have one: images and a manifest of each kind."""
+    s3 = world.deployed.cloud.client("s3")
+    s3.create_bucket(Bucket=OLD_BUCKET)
+    lines: dict[str, list[str]] = {"parts": [], "masks": []}
+    for label in LABELS:
+        for file in sorted((world.shell.folder / "photos" / label).iterdir()):
+            key = f"images/{label}/{file.name}"
+            s3.put_object(Bucket=OLD_BUCKET, Key=key, Body=file.read_bytes())
+            shared = {
+                "human-annotated": "yes",
+                "creation-date": "2024-05-02T08:30:11.204",
+                "job-name": "labeling-job/a",
+            }
+            classified = {
+                "source-ref": f"s3://{OLD_BUCKET}/{key}",
+                "anomaly-label": int(label == "anomaly"),
+                "anomaly-label-metadata": {
+                    **shared,
+                    "confidence": 1,
+                    "class-name": label,
+                    "type": "groundtruth/image-classification",
+                },
+            }
+            mask = {
+                "anomaly-mask-ref": f"s3://{OLD_BUCKET}/{key}",
+                "anomaly-mask-ref-metadata": {**shared, "type": "groundtruth/semantic-segmentation"},
+            }
+            lines["parts"].append(json.dumps(classified))
+            lines["masks"].append(json.dumps({**classified, **mask}))
+    for name, of in lines.items():
+        s3.put_object(Bucket=OLD_BUCKET, Key=f"{name}.manifest", Body="\n".join(of).encode())
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return samples.write_digits(tmp_path_factory.mktemp("samples") / "digits", 20, 1)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory, digits: Any) -> Iterator[Walk]:
+    """A checkout whose local cloud is not up yet."""
+    base = tmp_path_factory.mktemp("bare")
+    walk = Walk(World(Shell(checkout(base / "checkout", digits), free_port(), base / "clouds")))
+    yield walk
+    cloud.down(walk.world.shell.port, base / "clouds")
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory, digits: Any) -> Iterator[Walk]:
+    """A checkout, and both stacks deployed on a cloud of its own."""
+    base, port = tmp_path_factory.mktemp("both"), free_port()
+    cloud.up(port, base / "clouds", 0.01)
+    try:
+        training, inference = demo.deploy(port)
+        api = demo.endpoint(port, inference)
+        deployed = Deployed(port, demo.local_cloud(port), training, inference, api, digits)
+        world = World(Shell(checkout(base / "checkout", digits), port, base / "clouds"), deployed)
+        old_images(world)
+        yield Walk(world)
+    finally:
+        cloud.down(port, base / "clouds")
+
+
+def test_the_world_has_a_value_for_every_placeholder():
+    names = {name.removesuffix("…").lower() + ("s" if name.endswith("…") else "") for name in PLACEHOLDERS}
+    assert [name for name in names if not hasattr(World, name)] == []
+
+
+@parameters([one for one in RUN if BARE.match(one.text)])
+def test_of_the_local_cloud(bare: Walk, command: Command):
+    bare.run(command)
+
+
+@parameters([one for one in RUN if not BARE.match(one.text) and not LAST.match(one.text)])
+def test_of_both_stacks(both: Walk, command: Command):
+    both.run(command)
+
+
+@parameters(sorted((one for one in RUN if LAST.match(one.text)), key=lambda one: one.text.startswith("aws")))
+def test_of_the_end(both: Walk, command: Command):
+    both.run(command)
