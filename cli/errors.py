@@ -33,7 +33,8 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 
 from cli.exits import Exit
 
-NO_REGION = "No AWS region is set: set AWS_REGION, or a region in the profile you use."
+_ON_THIS_MACHINE = "or add --local for the cloud on this machine"
+NO_REGION = f"No AWS region is set: set AWS_REGION, or a region in the profile you use, {_ON_THIS_MACHINE}."
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _UNKNOWN_KEY = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"}
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
@@ -118,8 +119,7 @@ def understood(error: BotoCoreError | HTTPClientError | ClientError, endpoint: s
     """An error of boto3 as one of ours, with what to do; `endpoint` is None on AWS itself."""
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return NotPermitted(
-            "No AWS credentials were found: run `aws configure` or set AWS_PROFILE, "
-            "or add --local for the cloud on this machine."
+            f"No AWS credentials were found: run `aws configure` or set AWS_PROFILE, {_ON_THIS_MACHINE}."
         )
     if isinstance(error, SSOError | SSOTokenLoadError | TokenRetrievalError | CredentialRetrievalError):
         return NotPermitted(f"{str(error).rstrip('. ')}: sign in again (for example `aws sso login`).")

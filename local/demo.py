@@ -209,6 +209,7 @@ def show_next(
         f"  curl -sS --data-binary @{shlex.quote(shown)} -H 'Content-Type: image/png' "
         f"-H 'x-api-key: {api.key}' {api.url}/predictions"
     )
+    screen.line(f"  {same}{python} -m cli predict {shlex.quote(shown)} --local")
     screen.line("Train again:")
     screen.line(f"  {exports} aws stepfunctions start-execution --state-machine-arn {machine} --input '{{}}'")
     screen.line(f"  {same}{python} -m cli run --local")

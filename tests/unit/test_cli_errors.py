@@ -1,5 +1,7 @@
 """What the operator is told where no cloud can be asked, or where it refuses."""
 
+import json
+
 import pytest
 from botocore.exceptions import (
     BotoCoreError,
@@ -10,7 +12,7 @@ from botocore.exceptions import (
 )
 from typer.testing import CliRunner, Result
 
-from cli import stack
+from cli import desk, stack
 from cli.__main__ import app
 from cli.errors import explain, understood
 from cli.exits import Exit
@@ -32,6 +34,25 @@ def call(*arguments: str) -> Result:
 def test_a_session_that_has_ended(error: BotoCoreError) -> None:
     told = understood(error, None)
     assert (told.exit, "sign in again" in str(told)) == (Exit.NotPermitted, True)
+
+
+def test_ctrl_c_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(desk, "connect", interrupt)
+    shown = call("status")
+    assert (shown.exit_code, shown.stdout, shown.stderr) == (130, "", "Interrupted.\n")
+    told = json.loads(call("status", "--json").stdout)
+    assert told == {"error": {"name": "Interrupted", "message": "Interrupted."}}
+
+
+def test_what_typer_refuses_is_told_once_as_json() -> None:
+    result = call("start", "--hours", "none", "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["error"]["name"] == "Usage"
+    assert "--hours" in json.loads(result.stdout)["error"]["message"]
+    assert call("start", "--hours", "none").stdout == ""
 
 
 NOTHING_ANSWERS = (
