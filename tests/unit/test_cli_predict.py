@@ -102,7 +102,7 @@ def first_labels(told: dict[str, Any]) -> list[str]:
 
 
 def test_one_image_as_a_process(api: Gateway, folder: Path) -> None:
-    shown = process("predict", folder / "down" / "0.png")
+    shown = process("predict", folder / "down" / "0.png", COLUMNS="300")
     assert shown.code == 0, shown.err
     assert f"Asking {api.url} about 1 image" in shown.out
     assert "1 of 1 image answered by first; latency" in shown.out
