@@ -1,0 +1,48 @@
+"""StartLeased: starts the version that a batch has leased if it sleeps, and waits until it runs."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from customlabels.batching.holding import mark, unmark
+from customlabels.clients import PATIENT
+from customlabels.errors import StartFailed
+from customlabels.models import STARTABLE, find_version, start_again
+from customlabels.polling import TooLong, again
+from customlabels.settings import Settings
+
+settings = Settings.read()
+rekognition = boto3.client("rekognition", config=PATIENT)
+table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
+logger = Logger()
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """{"project", "execution", "model", "round"} → the same "round" with "runs" and "poll"."""
+    model, round_ = event["model"], event["round"]
+    version = find_version(rekognition, model["projectArn"], model["version"])
+    status = version["Status"] if version else "GONE"
+    if status == "RUNNING":
+        return {**round_, "runs": True, "began": round_["began"] or datetime.now(UTC).isoformat()}
+    name = f"Version {model['version']}"
+    if version is None or (status == "FAILED" and round_["poll"]["waited"]):
+        said = version.get("StatusMessage", "the service gave no message") if version else "it was deleted"
+        raise StartFailed(f"{name}, which the batch asks, is {status}: {said}")
+    if status in STARTABLE:
+        _start(event, version)
+    try:
+        poll = again(round_["poll"], f"{name}, which the batch asks, was still {status}")
+    except TooLong as error:
+        raise StartFailed(str(error)) from None
+    return {**round_, "runs": False, "poll": poll}
+
+
+def _start(event: dict[str, Any], version: Any) -> None:
+    """First the mark, then the start: whoever finds this execution dead knows who has started the model."""
+    project, model, execution = event["project"], event["model"], event["execution"]
+    mark(table, project, model["arn"], execution)
+    started = start_again(rekognition, version, model["units"])
+    if not started:  # a quota, or somebody else has started it: then it is theirs to stop
+        unmark(table, project, model["arn"], execution)
+    logger.info("started" if started else "not started", extra={"arn": model["arn"]})
