@@ -230,6 +230,7 @@ def start_command(
         until = None if models.is_live(chosen, live) else datetime.now(UTC) + timedelta(hours=hours)
 
         def begun() -> None:
+            models.keep(desk.cloud, table, desk.project, chosen)
             if until:
                 models.lease(desk.cloud, table, desk.project, chosen, until)
 

@@ -19,7 +19,7 @@ logger = Logger()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"model", "chunks": how many, "round", "failed": the Map's error or null} → the next round, or the same one
+    """{"model", "chunks": how many, "round"} → the next round, or the same one
     with "wait".
 
     Unexpected where several rounds in a row have brought nothing.
@@ -38,10 +38,17 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if not remaining:
         return round_
     if round_["stalled"] == STALLED:
-        why = (event["failed"] or {}).get("Cause") or "the model answered nothing"
         raise Unexpected(
             f"{STALLED} rounds over {len(remaining):,} of {event['chunks']:,} chunks have brought nothing: "
-            f"{why[:500]}"
+            f"{_why(places)}."
         )
     Planner(s3, places, batching.chunk_images).write_round(number, remaining)
     return round_
+
+
+def _why(places: Places) -> str:
+    try:
+        body = s3.get_object(Bucket=places.bucket, Key=places.trouble)["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return "the model did not answer in time"
+    return str(body[:500].decode("utf-8", "replace")).rstrip(". ")

@@ -39,6 +39,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         s3.delete_object(**mark)
     logger.info("asked", extra={"chunk": chunk, "lines": len(asked.lines), "left": asked.left})
     if asked.error:
+        # The Map's own error only says that there was one.
+        s3.put_object(Bucket=places.bucket, Key=places.trouble, Body=str(asked.error).encode())
         raise asked.error
     return {}
 

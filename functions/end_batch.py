@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from customlabels.batching.holding import Use, held_by, is_to_stop, let_go, marked_by, others, release, unmark
+from customlabels.batching.holding import Use, held_by, is_marked, is_to_stop, keep, let_go, others, release
 from customlabels.clients import PATIENT
 from customlabels.errors import Unexpected
 from customlabels.executions import ended, is_running
@@ -68,14 +68,14 @@ def _leave(project: str, arn: str, execution: str) -> tuple[str, bool]:
     )
     status = str(version["Status"]) if version else "GONE"
     runs = partial(is_running, steps)
-    held, marker = bool(others(table, project, arn, execution, runs)), marked_by(table, project, arn)
+    held = bool(others(table, project, arn, execution, runs))
     if status not in RUNNING:
-        if marker and not held:
-            unmark(table, project, arn, marker)
+        if not held:
+            keep(table, project, arn)
         return status, False
     holder = holder_of(table, project)
     at_work = holder is not None and runs(holder)
-    use = Use(read_live(table, project).arn == arn, marker is not None, held, at_work)
+    use = Use(read_live(table, project).arn == arn, is_marked(table, project, arn), held, at_work)
     if not is_to_stop(use):
         return "LEFT", False
     return status, status != "STOPPING" and stop(rekognition, arn, status)

@@ -26,6 +26,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "input": event["input"],
         "plan": begin_plan(begin(5, 60, 3600)),
         "summary": {"done": False, "token": None},
-        "mapFailed": None,
         "ending": {"poll": None},
     }

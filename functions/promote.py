@@ -27,6 +27,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """
     project, arn, before = event["project"], event["arn"], event["live"]
     if arn == before and read_live(table, project).arn == arn:
+        keep(table, project, arn)
         return {"previous": None, "previousVersion": None}
     try:
         table.put_item(

@@ -1,8 +1,9 @@
 """What a batch holds of a model: a lease, and the mark that a batch, and nobody else, has started it.
 
 The lease bears the name of the batch's output, so that one execution at a time writes there. It holds for as long
-as the execution runs, which Step Functions tells, and so needs no renewal. The mark is the item `started#<ARN>` of
-the state table: whichever batch is the last to use the version stops it where the mark stands.
+as the execution runs, which Step Functions tells, and so needs no renewal. The mark is an item
+`started#<ARN>#<execution's name>` of the state table: whichever batch is the last to use the version stops it
+where there is one.
 """
 
 from collections.abc import Callable
@@ -107,30 +108,36 @@ def others(table: "Table", project: str, arn: str, execution: str, runs: Callabl
 
 
 def mark(table: "Table", project: str, arn: str, execution: str) -> None:
-    """Note that a batch is about to start the version."""
-    table.put_item(Item={"project": project, "item": f"{MARK}{arn}", "execution": execution})
+    """Note that `execution` is about to start the version."""
+    table.put_item(Item={"project": project, "item": _mark_of(arn, execution)})
 
 
-def marked_by(table: "Table", project: str, arn: str) -> str | None:
-    """The execution that has started the version for a batch, or None where no batch has."""
-    found = table.get_item(Key={"project": project, "item": f"{MARK}{arn}"}, ConsistentRead=True).get("Item")
-    return str(found["execution"]) if found else None
+def is_marked(table: "Table", project: str, arn: str) -> bool:
+    """Whether a batch has started the version."""
+    return bool(_marks(table, project, arn))
 
 
 def unmark(table: "Table", project: str, arn: str, execution: str) -> None:
-    """Forget the mark that this execution has made; one that another has made since stays."""
-    _if_mine(
-        lambda: table.delete_item(
-            Key={"project": project, "item": f"{MARK}{arn}"},
-            ConditionExpression="execution = :me",
-            ExpressionAttributeValues={":me": execution},
-        )
-    )
+    """Forget the mark of an execution that has not started the version after all."""
+    table.delete_item(Key={"project": project, "item": _mark_of(arn, execution)})
 
 
 def keep(table: "Table", project: str, arn: str) -> None:
-    """Let no batch stop the version when it ends: a person, a run or the office hours want it to run now."""
-    table.delete_item(Key={"project": project, "item": f"{MARK}{arn}"})
+    """Let no batch stop the version when it ends: it was stopped, or somebody else wants it to run now."""
+    for item in _marks(table, project, arn):
+        table.delete_item(Key={"project": project, "item": item})
+
+
+def _marks(table: "Table", project: str, arn: str) -> list[str]:
+    from boto3.dynamodb.conditions import Key
+
+    asked = Key("project").eq(project) & Key("item").begins_with(_mark_of(arn, ""))
+    # One for each batch that has started it and was not ended since: a page holds thousands.
+    return [str(item["item"]) for item in table.query(KeyConditionExpression=asked, ConsistentRead=True)["Items"]]
+
+
+def _mark_of(arn: str, execution: str) -> str:
+    return f"{MARK}{arn}#{execution.rpartition(':')[2]}"
 
 
 def _put(table: "Table", key: dict[str, str], arn: str, execution: str, former: str | None) -> str | None:

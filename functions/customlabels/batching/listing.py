@@ -17,8 +17,10 @@ LINES = 1000  # of a manifest that make a page, as S3 lists 1,000 keys
 _KEYS = ("source-ref", "image", "key")  # of a JSON line, the first that it has
 _UNREADABLE = {
     "NoSuchKey": "there is no such object",
+    "404": "there is no such object",  # an answer to HeadObject has no body that could say more
     "NoSuchBucket": "there is no such bucket",
     "AccessDenied": "access is denied; name its bucket in the stack's parameter ImageBuckets",
+    "403": "access is denied; name its bucket in the stack's parameter ImageBuckets",
 }
 
 

@@ -56,6 +56,11 @@ class Places:
         return f"{self.busy}{self.run}-{chunk:06}"
 
     @property
+    def trouble(self) -> str:
+        """The key of what last kept a chunk from being done."""
+        return f"{self._own}trouble.txt"
+
+    @property
     def done(self) -> str:
         """The prefix of a mark for each chunk of this execution whose images all have their line."""
         return f"{self._own}done/"
