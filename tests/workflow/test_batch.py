@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
+from customlabels.batching.pacing import Throttle
 
 from tests.conftest import TIMES
 from tests.images import LABELS, picture
@@ -312,10 +313,20 @@ def test_a_model_that_is_stopped_under_a_batch_is_started_again(house: Stack) ->
 
 def test_a_chunk_whose_time_is_up_is_taken_up_again(house: Stack) -> None:
     images = shoot(house, range(24))
-    with patch.object(house.modules["detect"], "RESERVE", 899.9):
+
+    class Short(Throttle):
+        """Its time is up after some calls."""
+
+        calls = 0
+
+        def wait(self, deadline: float) -> bool:
+            self.calls += 1
+            return self.calls <= 6 and super().wait(deadline)
+
+    with patch.object(house.modules["detect"], "Throttle", Short):
         result = house.batch.run({"images": IMAGES, "output": OUT})
     assert result.status == "SUCCEEDED", result.cause
-    assert result.states.count("Chunks") > 1
+    assert result.states.count("Chunks") == 2  # six, and then the other four
     assert asked(house) == dict.fromkeys(images, 1)
     assert_each_has_one_line(house, images)
 
@@ -400,6 +411,7 @@ STATES = (
     "PlanChunks",
     "StartLeased",
     "Chunks",
+    "Detect",
     "CheckChunks",
     "SummarizeBatch",
     "EndBatch",
