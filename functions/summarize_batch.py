@@ -29,12 +29,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     tally = _stored(places) if token else Tally()
     end = time.monotonic() + SECONDS
     for found in lines.objects(s3, places.bucket, places.results, token):
+        token = found["Key"]
+        tally.add(lines.read(s3, places.bucket, token), own=token.startswith(places.own_results))
         if time.monotonic() >= end:
             _put(places.tally, places.bucket, tally.given)
             return {"done": False, "token": token}
-        token = found["Key"]
-        own = token.startswith(places.own_results)
-        tally.add(lines.read(s3, places.bucket, token), own=own)
     whole, result = summary_of(event, tally, places, prices)
     _put(places.summary.key, places.bucket, whole)
     logger.info("summed up", extra={"images": tally.images, "failed": tally.failed})

@@ -442,3 +442,56 @@ def test_a_batch_that_failed_by_itself_is_not_told_of_twice(house: Stack) -> Non
     result = house.batch.run(given)
     cleaned = house.ended(result, given, house.batch)
     assert (cleaned.status, house.told()) == ("SUCCEEDED", [])
+
+
+def contents(stack: Stack, prefix: str) -> list[dict[str, Any]]:
+    return list(stack.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", []))
+
+
+def test_what_takes_long_is_done_in_many_calls(house: Stack) -> None:
+    first = shoot(house, range(0, 40, 2))
+    assert house.batch.run({"images": IMAGES, "output": OUT}).status == "SUCCEEDED"
+    images = first | shoot(house, range(1, 40, 2))
+    with (
+        patch("customlabels.batching.planning.SECONDS", 0),
+        patch("customlabels.batching.index.SLICE_BYTES", 700),
+        patch.object(house.modules["summarize_batch"], "SECONDS", 0),
+    ):
+        result = house.batch.run({"images": IMAGES, "output": OUT})
+    assert result.status == "SUCCEEDED", result.cause
+    assert result.states.count("PlanChunks") > 4
+    assert result.states.count("SummarizeBatch") > 4
+    assert (result.output["images"], result.output["asked"]) == (40, 20)
+    assert asked(house) == dict.fromkeys(images, 1)
+    assert_each_has_one_line(house, images)
+
+
+def test_a_batch_waits_for_functions_that_outlive_their_execution(house: Stack) -> None:
+    """One of a batch that was stopped, and one of a Map that failed."""
+    images = shoot(house, range(12))
+    assert house.batch.run({"images": IMAGES, "output": OUT}).status == "SUCCEEDED"
+    images |= shoot(house, range(12, 24))
+    own = next(one["Key"] for one in contents(house, "batch-work/") if "/chunks/" in one["Key"])
+    mark = f"{'/'.join(own.split('/')[:2])}/busy/earlier-000001"
+    house.s3.put_object(Bucket=BUCKET, Key=mark, Body=b"")
+    seen = []
+
+    def end(_execution: str, entered: str) -> None:
+        if entered in ("WaitForOthers", "WaitForChunks"):
+            seen.append(entered)
+            house.s3.delete_object(Bucket=BUCKET, Key=mark)
+
+    def outlive() -> None:
+        house.s3.put_object(Bucket=BUCKET, Key=mark, Body=b"")
+        house.cloud.service.faults.add("DetectCustomLabels", "ResourceNotReadyException", call=3)
+
+    house.cloud.entered.append(end)
+    try:
+        with during(house, "Chunks", outlive):
+            result = house.batch.run({"images": IMAGES, "output": OUT})
+    finally:
+        house.cloud.entered.remove(end)
+    assert result.status == "SUCCEEDED", result.cause
+    assert seen == ["WaitForOthers", "WaitForChunks"]
+    assert asked(house) == dict.fromkeys(images, 1)
+    assert_each_has_one_line(house, images)

@@ -61,20 +61,21 @@ class Planner:
             found = lines.objects(self._s3, self._places.bucket, self._places.results)
             plan = {**plan, "wait": False, "parts": slices(sum(one["Size"] for one in found))}
         end = time.monotonic() + SECONDS
-        while not plan["done"] and time.monotonic() < end:
+        while True:
             plan = self._index(plan, end) if plan["stage"] == "index" else self._list(plan, kind, address, end)
-        return plan
+            if plan["done"] or time.monotonic() >= end:
+                return plan
 
     def _index(self, plan: dict[str, Any], end: float) -> dict[str, Any]:
         """Note the images of this part that have their line."""
         index = self._stored(plan) if plan["token"] else Index(plan["part"], plan["parts"])
         token, stage = plan["token"], "list"
         for found in lines.objects(self._s3, self._places.bucket, self._places.results, token):
+            index.add(line["image"] for line in lines.read(self._s3, self._places.bucket, found["Key"]))
+            token = found["Key"]
             if time.monotonic() >= end:
                 stage = "index"
                 break
-            index.add(line["image"] for line in lines.read(self._s3, self._places.bucket, found["Key"]))
-            token = found["Key"]
         key = self._places.index(plan["part"])
         self._s3.put_object(Bucket=self._places.bucket, Key=key, Body=index.stored)
         return {**plan, "stage": stage, "token": token if stage == "index" else None}
