@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import bill, images, models, report, review_commands, run, runs, upload, watch
+from cli import batch_command, bill, images, models, report, review_commands, run, runs, upload, watch
 from cli.desk import Desk, JsonOption, LimitOption, LocalOption, ProjectOption, StackOption
 from cli.desk import opened as _desk
 from cli.errors import CommandError
@@ -22,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(review_commands.app, name="review")
+app.command("batch")(batch_command.batch_command)
 
 
 def _watch_to_end(desk: Desk, execution_arn: str, project: str) -> None:
