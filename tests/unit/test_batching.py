@@ -140,7 +140,7 @@ def test_an_index_knows_what_was_noted_in_its_slice():
 
 
 def test_an_index_is_cut_so_that_a_slice_stays_small():
-    assert (slices(0), slices(99 * 1024**2), slices(1024**3)) == (1, 1, 11)
+    assert (slices(0), slices(499 * 1024**2), slices(2 * 1024**3)) == (1, 1, 5)
 
 
 @pytest.mark.parametrize(

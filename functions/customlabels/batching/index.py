@@ -1,6 +1,7 @@
 """Which images have a line already, in bounded memory: one slice of them after the other, as sorted hashes.
 
-An image is known by 64 bits of a hash: of ten million images, two share one with a probability of 3 in a million.
+An image is known by 64 bits of a hash: that one of ten million images has the hash of another is expected once in
+370,000 batches of that size.
 """
 
 import hashlib
@@ -8,7 +9,8 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 
-SLICE_BYTES = 100 * 1024**2  # of results that one slice covers: at the most two million lines, 16 MB of hashes
+SLICE_BYTES = 500 * 1024**2  # of results that one slice covers: ten million lines at the most, 80 MB of hashes
+BUCKETS = 256  # by the first byte of a hash: one of them is sorted at a time, which takes five times its room
 
 
 def slices(size: int) -> int:
@@ -26,18 +28,18 @@ class Index:
 
     def __init__(self, part: int, of: int, stored: bytes = b"") -> None:
         self.part, self.of = part, of
-        self._numbers = array("Q", stored)
+        self._buckets = [array("Q") for _ in range(BUCKETS)]
         self._sorted = False
+        self._note(array("Q", stored))
 
     def add(self, images: Iterable[str]) -> None:
         """Note those of the images that belong to this slice."""
-        self._numbers.extend(n for n in map(number, images) if n % self.of == self.part)
-        self._sorted = False
+        self._note(n for n in map(number, images) if n % self.of == self.part)
 
     def missing(self, images: Iterable[str]) -> list[str]:
         """Those of the images that belong to this slice and were not noted, each of them once."""
         if not self._sorted:
-            self._numbers = array("Q", sorted(self._numbers))
+            self._buckets = [array("Q", sorted(bucket)) for bucket in self._buckets]
             self._sorted = True
         return [
             image
@@ -51,8 +53,14 @@ class Index:
 
     @property
     def stored(self) -> bytes:
-        return self._numbers.tobytes()
+        return b"".join(bucket.tobytes() for bucket in self._buckets)
+
+    def _note(self, numbers: Iterable[int]) -> None:
+        for n in numbers:
+            self._buckets[n >> 56].append(n)
+        self._sorted = False
 
     def _has(self, wanted: int) -> bool:
-        at = bisect_left(self._numbers, wanted)
-        return at < len(self._numbers) and self._numbers[at] == wanted
+        bucket = self._buckets[wanted >> 56]
+        at = bisect_left(bucket, wanted)
+        return at < len(bucket) and bucket[at] == wanted
