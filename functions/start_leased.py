@@ -9,7 +9,7 @@ from customlabels.batching.holding import mark, unmark
 from customlabels.clients import PATIENT
 from customlabels.errors import StartFailed
 from customlabels.models import STARTABLE, find_version, start_again
-from customlabels.polling import TooLong, again
+from customlabels.polling import TooLong, again, begin
 from customlabels.settings import Settings
 
 settings = Settings.read()
@@ -24,7 +24,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     version = find_version(rekognition, model["projectArn"], model["version"])
     status = version["Status"] if version else "GONE"
     if status == "RUNNING":
-        return {**round_, "runs": True, "began": round_["began"] or datetime.now(UTC).isoformat()}
+        poll = begin(15, 60, settings.model_start_limit)  # for functions that are still at work after the Map
+        return {**round_, "runs": True, "poll": poll, "began": round_["began"] or datetime.now(UTC).isoformat()}
     name = f"Version {model['version']}"
     if version is None or (status == "FAILED" and round_["poll"]["waited"]):
         said = version.get("StatusMessage", "the service gave no message") if version else "it was deleted"

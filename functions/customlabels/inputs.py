@@ -76,7 +76,7 @@ _KEYS = {
     "force": _FLAG,
 }
 
-LONGEST_OUTPUT = 500  # characters: keys of results go on, and a key has 1,024 bytes at the most
+LONGEST_OUTPUT = 500  # bytes: keys of results go on, and a key has 1,024 at the most
 TOLERATED = 0.05
 _SOURCES = ("images", "manifest")
 _BATCH = {
@@ -178,11 +178,14 @@ def _output(given: Any, root: str, name: str) -> str:
     """Where the results of a batch go, below `root`: nothing else of the bucket can be overwritten."""
     if given is None:
         return f"{root}{name}/"
-    good = isinstance(given, str) and given.startswith(root) and len(given) <= LONGEST_OUTPUT
+    good = (
+        isinstance(given, str)
+        and given.startswith(root)
+        and len(given.encode("utf-8", "replace")) <= LONGEST_OUTPUT
+    )
     if not good or not parse_uri(given).key.removeprefix(RESULTS).strip("/"):
         raise InvalidInput(
-            f"output is {quoted(given)}; accepted is a folder below {root}, of {LONGEST_OUTPUT} characters at the "
-            f"most."
+            f"output is {quoted(given)}; accepted is a folder below {root}, of {LONGEST_OUTPUT} bytes at the most."
         )
     return given if given.endswith("/") else f"{given}/"
 

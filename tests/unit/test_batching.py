@@ -191,7 +191,7 @@ def test_a_plan_holds_every_image_that_has_no_line():
     plan, images = planned(store)
     assert (plan["done"], plan["images"], plan["chunks"]) == (True, 10, 3)
     assert images == [f"s3://data/shots/{n:03}.png" for n in range(10)]
-    assert store.json(PLACES.round(1)) == [1, 2, 3]
+    assert store.json(PLACES.round(1)) == [{"chunk": 1}, {"chunk": 2}, {"chunk": 3}]
     told = [lines.answer(image, "one", []) for image in images[:5]] + [lines.failure(images[7], "Bad", "so")]
     store.put_object(Key=f"{PLACES.results}earlier-000001-x.jsonl", Body="\n".join(told).encode())
     again, left = planned(store)

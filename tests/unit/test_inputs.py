@@ -209,7 +209,7 @@ def test_a_batch_is_completed():
         ({**BATCH, "output": "s3://other/batch/x/"}, "accepted is a folder below s3://data/batch/"),
         ({**BATCH, "output": "s3://data/batch/"}, "output is 's3://data/batch/'"),
         ({**BATCH, "output": "s3://data/images/"}, "output is 's3://data/images/'"),
-        ({**BATCH, "output": f"s3://data/batch/{'x' * 500}"}, "of 500 characters at the most"),
+        ({**BATCH, "output": f"s3://data/batch/{'x' * 500}"}, "of 500 bytes at the most"),
         ({**BATCH, "minConfidence": 101}, "minConfidence is 101; accepted is a number from 0 to 100"),
         ({**BATCH, "minConfidence": None}, "minConfidence is None"),
         ({**BATCH, "tolerated": "5%"}, "tolerated is '5%'; accepted is a number from 0 to 1"),

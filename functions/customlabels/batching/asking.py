@@ -1,5 +1,6 @@
 """Asks a model about the images of a chunk: each gets one line, or is left for the next call."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +16,8 @@ from customlabels.batching.pacing import Throttle, backoff
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
 
-THREADS = 64  # as many calls as are under way where 25 a second take 2.5 seconds each
+THREADS, FEWEST = 64, 8
+LATENCY = 4  # seconds that calls may take without keeping a function from its pace
 TRIES = 6  # of a call that fails for another reason than a busy model
 IN_A_ROW = 30  # calls that fail, whatever their image: then it is not the images
 # What is tried again is decided here, where it is known whether the model is busy or broken.
@@ -81,7 +83,8 @@ class Asking:
 
     def ask(self, images: Sequence[str]) -> Asked:
         """Ask about each image, until the deadline or until the model cannot be asked any more."""
-        with ThreadPoolExecutor(THREADS) as pool:
+        threads = min(THREADS, max(FEWEST, math.ceil(self._throttle.most * LATENCY)))
+        with ThreadPoolExecutor(threads) as pool:
             lines = list(pool.map(self._line, images))
         told = [line for line in lines if line is not None]
         return Asked(told, len(lines) - len(told), self._error)

@@ -6,6 +6,7 @@ where the next call goes on, "images" that were found, "chunks" that were writte
 
 import json
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -110,9 +111,9 @@ class Planner:
         self.write_round(1, range(1, chunks + 1))
         return {**plan, "done": True}
 
-    def write_round(self, number: int, chunks: Any) -> None:
-        """Write which chunks a Distributed Map goes through."""
-        body = json.dumps(list(chunks)).encode()
+    def write_round(self, number: int, chunks: Iterable[int]) -> None:
+        """Write which chunks a Distributed Map goes through: an array of {"chunk": its number}."""
+        body = json.dumps([{"chunk": chunk} for chunk in chunks]).encode()
         self._s3.put_object(Bucket=self._places.bucket, Key=self._places.round(number), Body=body)
 
     def _write(self, chunks: int, images: list[str]) -> int:
