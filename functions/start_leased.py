@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from customlabels.batching.holding import mark, unmark
+from customlabels.batching.holding import mark
 from customlabels.clients import PATIENT
 from customlabels.errors import StartFailed
 from customlabels.models import STARTABLE, find_version, start_again
@@ -40,10 +40,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _start(event: dict[str, Any], version: Any) -> None:
-    """First the mark, then the start: whoever finds this execution dead knows who has started the model."""
-    project, model, execution = event["project"], event["model"], event["execution"]
-    mark(table, project, model["arn"], execution)
+    """First the mark, then the start: whoever finds this execution dead knows who has started the model.
+
+    The mark stays where the start is refused: a version in use may be so by a try that got no answer.
+    """
+    model = event["model"]
+    mark(table, event["project"], model["arn"], event["execution"])
     started = start_again(rekognition, version, model["units"])
-    if not started:  # a quota, or somebody else has started it: then it is theirs to stop
-        unmark(table, project, model["arn"], execution)
     logger.info("started" if started else "not started", extra={"arn": model["arn"]})

@@ -24,7 +24,7 @@ from tests.rounds import thorough
 
 LIMIT = 20  # detections a second
 IMAGES = 2000 if thorough() else 300
-CHUNK = 100
+CHUNK = 200 if thorough() else 100
 SECONDS = 60 + 3 * IMAGES / LIMIT
 NEARLY = 0.9  # of the limit
 

@@ -117,11 +117,6 @@ def is_marked(table: "Table", project: str, arn: str) -> bool:
     return bool(_marks(table, project, arn))
 
 
-def unmark(table: "Table", project: str, arn: str, execution: str) -> None:
-    """Forget the mark of an execution that has not started the version after all."""
-    table.delete_item(Key={"project": project, "item": _mark_of(arn, execution)})
-
-
 def keep(table: "Table", project: str, arn: str) -> None:
     """Let no batch stop the version when it ends: it was stopped, or somebody else wants it to run now."""
     for item in _marks(table, project, arn):

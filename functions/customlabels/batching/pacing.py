@@ -10,7 +10,7 @@ from typing import NamedTuple
 CALLS = 25  # a second, of one function at the most
 LEAST = 0.2  # calls a second that it goes down to
 SLOWER = 0.97  # by a call that was refused; a second of refusals only halves the rate
-FASTER = 0.03  # of the allowed rate, regained in a second
+FASTER = 0.02  # of the allowed rate, regained in a second
 
 
 class Pace(NamedTuple):
