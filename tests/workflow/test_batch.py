@@ -14,7 +14,7 @@ from customlabels.batching.pacing import Throttle
 
 from tests.conftest import TIMES
 from tests.images import LABELS, picture
-from tests.stack import BUCKET, PROJECT, Stack, deployed
+from tests.stack import BUCKET, PROJECT, TABLE, Stack, deployed
 
 IMAGES = f"s3://{BUCKET}/shots/"
 OUT = f"s3://{BUCKET}/batch/out/"
@@ -292,10 +292,27 @@ def test_a_switch_before_the_lease_is_seen(house: Stack, deployment: tuple[Stack
     assert leases(house) == []
 
 
-def test_who_makes_the_model_live_meanwhile_keeps_it(house: Stack) -> None:
+def by_a_run(house: Stack) -> None:
+    assert house.run({"switchTo": "one"}).status == "SUCCEEDED"
+
+
+def by_the_office(house: Stack) -> None:
+    house.modules["keep_office_hours"].handler({"do": "start"}, None)
+
+
+def by_hand(house: Stack) -> None:
+    from cli import models, stack
+
+    live = models.versions(stack.connect(False), PROJECT)[0]
+    assert live.arn == house.live["projectVersionArn"]
+    models.keep(stack.connect(False), TABLE, PROJECT, live)
+
+
+@pytest.mark.parametrize("wanted", [by_a_run, by_the_office, by_hand])
+def test_who_wants_the_model_to_run_meanwhile_keeps_it(house: Stack, wanted: Callable[[Stack], None]) -> None:
     shoot(house, range(12))
     sleep(house)
-    with during(house, "CheckChunks", lambda: house.run({"switchTo": "one"})):
+    with during(house, "CheckChunks", lambda: wanted(house)):
         result = house.batch.run({"images": IMAGES, "output": OUT})
     assert result.status == "SUCCEEDED", result.cause
     assert (house.running(), leases(house)) == (["one"], [])
