@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cli import (
+    batch_command,
     bill,
     completion,
     estimates,
@@ -36,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(review_commands.app, name="review")
+app.command("batch")(batch_command.batch_command)
 
 
 def _watch_to_end(desk: Desk, execution_arn: str, project: str) -> None:
@@ -260,6 +262,7 @@ def start_command(
         until = None if models.is_live(chosen, live) else datetime.now(UTC) + timedelta(hours=hours)
 
         def begun() -> None:
+            models.keep(desk.cloud, table, desk.project, chosen)
             if until:
                 models.lease(desk.cloud, table, desk.project, chosen, until)
 

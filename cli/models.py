@@ -8,6 +8,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 from customlabels import leases
+from customlabels.batching import holding
 
 from cli import bill, runs
 from cli.errors import CommandError, FailedError, Interrupted, NotFound, code, kind, message
@@ -73,6 +74,11 @@ def is_live(one: Version, live: Mapping[str, Any] | None) -> bool:
 def lease(cloud: Cloud, table: str, project: str, one: Version, until: datetime) -> None:
     """Say that a person uses a version that is not live, so that nobody stops it before `until`."""
     leases.take(cloud.table(table), project, leases.by_hand(one.name), one.arn, until=until)
+
+
+def keep(cloud: Cloud, table: str, project: str, one: Version) -> None:
+    """Say that a person wants a version to run, so that no batch that had started it stops it."""
+    holding.keep(cloud.table(table), project, one.arn)
 
 
 def release(cloud: Cloud, table: str, project: str, chosen: Iterable[Version]) -> None:

@@ -3,7 +3,6 @@
 It is called in a loop, by the run itself or, when the run was ended from outside, by the clean-up machine.
 """
 
-import json
 import os
 from typing import Any
 
@@ -11,8 +10,8 @@ import boto3
 from aws_lambda_powertools import Logger
 from customlabels.alarms import RESTART_FAILED, sound
 from customlabels.clients import PATIENT
-from customlabels.errors import NAMES, Unexpected
-from customlabels.executions import is_running
+from customlabels.errors import Unexpected
+from customlabels.executions import ended, is_running
 from customlabels.failures import ENDED, compose, read_failure
 from customlabels.inputs import keeps_running, project_of
 from customlabels.leases import lease_on
@@ -51,7 +50,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     whether the run has reported itself, where it was ended from outside.
     """
     if "ended" in event:
-        event = {**event, **_ended(event["execution"])}
+        event = {**event, **ended(steps, event["execution"])}
     execution, failure, clean_up = event["execution"], read_failure(event["failed"]), event["cleanUp"]
     project = event.get("project") or project_of(event["input"], settings.project)
     poll = clean_up["poll"] or begin(10, 60, settings.model_start_limit + 3600)
@@ -174,14 +173,3 @@ def _facts(project_arn: str, status: str) -> list[str]:
     if status == "TRAINING_IN_PROGRESS":
         facts.append("The training goes on, since no call can stop one, and is billed if it succeeds.")
     return facts
-
-
-def _ended(arn: str) -> dict[str, Any]:
-    """What Step Functions tells of a run that was ended from outside of its definition."""
-    described = steps.describe_execution(executionArn=arn)
-    return {
-        "execution": arn,
-        "since": described["startDate"].isoformat(),
-        "input": json.loads(described.get("input", "{}")),
-        "told": described.get("error") in NAMES,  # then the run has reported itself
-    }

@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
+from customlabels.batching.holding import keep
 from customlabels.clients import PATIENT
 from customlabels.errors import Unexpected
 from customlabels.executions import is_running
@@ -82,6 +83,7 @@ def _start(project: str, live: str, status: str) -> bool:
         given = (rest.units if rest else {}) or _described_units(live) or units.given
         rekognition.start_project_version(ProjectVersionArn=live, **given)
         logger.info("started", extra={"arn": live, **given})
+    keep(table, project, live)
     end_rest(table, project)  # last, since a second try needs its units
     return starts
 

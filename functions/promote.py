@@ -7,6 +7,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 from customlabels import leases
+from customlabels.batching.holding import keep
 from customlabels.clients import PATIENT
 from customlabels.errors import SwitchFailed
 from customlabels.models import read_live
@@ -27,6 +28,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """
     project, arn, before = event["project"], event["arn"], event["live"]
     if arn == before and read_live(table, project).arn == arn:
+        keep(table, project, arn)
         return {"previous": None, "previousVersion": None}
     try:
         table.put_item(
@@ -55,5 +57,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if before == arn:
         before = None  # it was live already, and must not be stopped as the one before
     leases.release(table, project, leases.by_hand(parse_version_arn(arn).version))  # a live one needs none
+    keep(table, project, arn)
     logger.info("promoted", extra={"arn": arn, "previous": before})
     return {"previous": before, "previousVersion": parse_version_arn(before).version if before else None}

@@ -3,6 +3,7 @@
     GET     /_custom-labels/faults     the plan: {"faults": […]}
     POST    /_custom-labels/faults     add one fault, or a list of them; answers the plan
     DELETE  /_custom-labels/faults     forget the plan
+    GET     /_custom-labels/detections how often each image in S3 was looked at: {"detections": {address: times}}
     GET     /_custom-labels/settings   {"settings": {name: {"value", "default", "doc"}}}
     POST    /_custom-labels/advance    {"seconds": 60}: put the service's clock forward; {"now": epoch seconds}
     POST    /_custom-labels/reset      forget every resource and fault
@@ -54,6 +55,7 @@ class Admin:
         served: dict[str, dict[str, Callable[[bytes], dict[str, Any]]]] = {
             "faults": {"GET": self._faults, "POST": self._add, "DELETE": self._clear},
             "settings": {"GET": self._settings},
+            "detections": {"GET": self._detections},
             "advance": {"POST": self._advance},
             "reset": {"POST": self._reset},
         }
@@ -80,6 +82,9 @@ class Admin:
     def _clear(self, body: bytes) -> dict[str, Any]:
         self.service.faults.clear()
         return self._faults(body)
+
+    def _detections(self, _body: bytes) -> dict[str, Any]:
+        return {"detections": self.service.detections}
 
     def _settings(self, _body: bytes) -> dict[str, Any]:
         settings = self.service.settings

@@ -29,6 +29,7 @@ class Stack:
 
     cloud: moto.Cloud
     train: Machine
+    batch: Machine
     after: Machine
     rekognition: Any
     s3: Any
@@ -53,11 +54,11 @@ class Stack:
         """Run the training workflow to its end."""
         return self.train.run(given, **options)
 
-    def ended(self, result: Result, given: Any) -> Result:
-        """Run what the template's rule starts when an execution is ended from outside."""
+    def ended(self, result: Result, given: Any, machine: Machine | None = None) -> Result:
+        """Run what the template's rule starts when an execution, of `train` unless told, is ended from outside."""
         detail = {
             "executionArn": result.arn,
-            "stateMachineArn": self.train.arn,
+            "stateMachineArn": (machine or self.train).arn,
             "name": result.arn.rsplit(":", 1)[-1],
             "status": result.status,
             "input": json.dumps(given),
@@ -88,6 +89,15 @@ class Stack:
             return {}
         found = self.rekognition.describe_project_versions(ProjectArn=projects[0]["ProjectArn"])
         return {v["ProjectVersionArn"].split("/")[3]: v["Status"] for v in found["ProjectVersionDescriptions"]}
+
+    def lines(self, output: str) -> list[dict[str, Any]]:
+        """The lines of a batch's results below a prefix of the bucket."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=output)
+        keys = [one["Key"] for page in pages for one in page.get("Contents", [])]
+        bodies = [
+            self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys if key.endswith(".jsonl")
+        ]
+        return [json.loads(line) for body in bodies for line in body.decode().splitlines()]
 
     def running(self) -> list[str]:
         return [name for name, status in self.versions().items() if status in ("RUNNING", "STARTING", "STOPPING")]
@@ -176,13 +186,15 @@ def deployed(settings: Settings, **variables: str) -> Iterator[Stack]:
             modules[name] = _started(module, {**given, **variables})
         arns = {f"{name}Arn": arn for name, arn in cloud.functions.items()}
         values = {**arns, "TopicArn": topic, "Partition": "aws"}
+        batch = Machine(cloud, "batch", values)
         import boto3
 
         table = boto3.resource("dynamodb").Table(TABLE)
         yield Stack(
             cloud,
             Machine(cloud, "train", values),
-            Machine(cloud, "after_train", values),
+            batch,
+            Machine(cloud, "after_train", {**values, "BatchArn": batch.arn}),
             cloud.client("rekognition"),
             s3,
             table,

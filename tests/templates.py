@@ -108,11 +108,16 @@ def definition(name: str) -> dict[str, Any]:
     return json.loads((ROOT / "statemachine" / name).read_text())
 
 
+def branches(state: dict[str, Any]) -> list[dict[str, Any]]:
+    """The state machines within a state: the branches of a Parallel, or what a Map does with each item."""
+    return [*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]
+
+
 def states(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """All states of a definition, those in branches included; a name must stand once only."""
+    """All states of a definition, those in branches and Maps included; a name must stand once only."""
     found: dict[str, dict[str, Any]] = {}
     for name, state in definition["States"].items():
-        inner = [states(branch) for branch in state.get("Branches", [])]
+        inner = [states(branch) for branch in branches(state)]
         for group in ({name: state}, *inner):
             twice = found.keys() & group.keys()
             assert not twice, f"{twice} stand more than once"

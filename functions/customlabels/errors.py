@@ -2,7 +2,7 @@
 
 RunError
 ├── InvalidInput      the input or a default names something that is not accepted
-├── RunInProgress     another run is at work on the project
+├── RunInProgress     another run is at work on the project, or another batch on the output
 ├── QuotaExceeded     Rekognition refused for a quota of the account
 ├── DatasetRejected   a source holds nothing to train on, or Rekognition refused a dataset
 ├── TrainingFailed    the training failed, or did not end in time
@@ -10,6 +10,7 @@ RunError
 ├── StartFailed       the accepted model did not reach RUNNING
 ├── SmokeTestFailed   the model runs but does not answer as it was evaluated
 ├── SwitchFailed      the model runs but could not be made the live one
+├── TooManyFailures   more images of a batch failed than it tolerates
 └── Unexpected        anything else
 """
 
@@ -23,7 +24,7 @@ class InvalidInput(RunError):
 
 
 class RunInProgress(RunError):
-    """Another run is at work on the project."""
+    """Another run is at work on the project, or another batch on the output."""
 
 
 class QuotaExceeded(RunError):
@@ -52,6 +53,10 @@ class SmokeTestFailed(RunError):
 
 class SwitchFailed(RunError):
     """The model runs but could not be made the live one."""
+
+
+class TooManyFailures(RunError):
+    """More images of a batch failed than it tolerates."""
 
 
 class Unexpected(RunError):

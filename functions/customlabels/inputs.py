@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from customlabels.batching.places import RESULTS
 from customlabels.errors import InvalidInput
+from customlabels.locations import parse_uri
 from customlabels.names import PROJECT_NAME, VERSION_NAME
 from customlabels.preflight.findings import quoted
 from customlabels.settings import Defaults, Settings
-from customlabels.sources import default_source, parse_source
+from customlabels.sources import address_of, default_source, parse_source
 
 METRICS = ("f1", "precision", "recall")
 REFRESHES = ("replace", "merge", "keep")
@@ -74,6 +76,18 @@ _KEYS = {
     "force": _FLAG,
 }
 
+LONGEST_OUTPUT = 500  # bytes: keys of results go on, and a key has 1,024 at the most
+TOLERATED = 0.05
+_SOURCES = ("images", "manifest")
+_BATCH = {
+    "project": None,
+    "images": None,
+    "manifest": None,
+    "output": None,
+    "minConfidence": _Rule("a number from 0 to 100", lambda value: _number(value) and 0 <= value <= 100),
+    "tolerated": _SHARE,
+}
+
 
 def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any]:
     """The run that `given` (the execution's input) asks for, complete.
@@ -125,6 +139,55 @@ def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any
         "switchTo": None,
         **plain,
     }
+
+
+def resolve_batch(given: Any, settings: Settings, name: str) -> dict[str, Any]:
+    """The batch that `given` (the execution's input) asks for, complete; `name` is the execution's.
+
+    Gives {"project", "source": {"kind": "images" or "manifest", "value"}, "output", "minConfidence" or null,
+    "tolerated"}; InvalidInput names the key, the value and what is accepted.
+    """
+    if not isinstance(given, dict):
+        raise InvalidInput(
+            f'The input is {quoted(given)}; accepted is a JSON object such as {{"images": "s3://…"}}.'
+        )
+    _known("", given, _BATCH)
+    project = _project(given.get("project", settings.project), settings.project)
+    named = [key for key in _SOURCES if key in given]
+    if len(named) != 1:
+        raise InvalidInput(
+            f"The input names {' and '.join(named) or 'no images'}; accepted is images or manifest."
+        )
+    kind, text = named[0], given[named[0]]
+    if not isinstance(text, str):
+        raise InvalidInput(f"{kind} is {quoted(text)}; accepted is a text.")
+    values = {"minConfidence": None, "tolerated": TOLERATED}
+    values |= {key: given[key] for key in values if key in given}
+    for key, value in values.items():
+        if key in given:
+            _hold(key, value, _BATCH[key])
+    return {
+        "project": project,
+        "source": {"kind": kind, "value": address_of(kind, text, folder=kind == "images")},
+        "output": _output(given.get("output"), f"s3://{settings.data_bucket}/{RESULTS}", name),
+        **values,
+    }
+
+
+def _output(given: Any, root: str, name: str) -> str:
+    """Where the results of a batch go, below `root`: nothing else of the bucket can be overwritten."""
+    if given is None:
+        return f"{root}{name}/"
+    good = (
+        isinstance(given, str)
+        and given.startswith(root)
+        and len(given.encode("utf-8", "replace")) <= LONGEST_OUTPUT
+    )
+    if not good or not parse_uri(given).key.removeprefix(RESULTS).strip("/"):
+        raise InvalidInput(
+            f"output is {quoted(given)}; accepted is a folder below {root}, of {LONGEST_OUTPUT} bytes at the most."
+        )
+    return given if given.endswith("/") else f"{given}/"
 
 
 def _switch_to(given: Mapping[str, Any], model: Mapping[str, Any]) -> str | None:

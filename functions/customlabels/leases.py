@@ -3,7 +3,7 @@
 An item of the state table under `lease#<name>`, held by an execution while it runs, or by a person until a time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -42,20 +42,28 @@ def release(table: "Table", project: str, name: str) -> None:
 
 def leased(table: "Table", project: str, now: datetime, runs: Callable[[str], bool]) -> dict[str, str]:
     """The leased versions: by ARN the name of a lease. `runs` says whether an execution still does."""
+    found = (item for item in items(table, project) if holds(item, now, runs))
+    return {str(item["projectVersionArn"]): str(item["item"]).removeprefix(PREFIX) for item in found}
+
+
+def items(table: "Table", project: str) -> Iterator[dict[str, Any]]:
+    """The items of all leases of a project, also of those that hold no longer."""
     from boto3.dynamodb.conditions import Key
 
     asked = Key("project").eq(project) & Key("item").begins_with(PREFIX)
-    found: dict[str, str] = {}
     page = table.query(KeyConditionExpression=asked, ConsistentRead=True)
     while True:
-        for item in page["Items"]:
-            if runs(str(item["execution"])) if "execution" in item else _ahead(str(item["until"]), now):
-                found[str(item["projectVersionArn"])] = str(item["item"]).removeprefix(PREFIX)
+        yield from page["Items"]
         if "LastEvaluatedKey" not in page:
-            return found
+            return
         page = table.query(
             KeyConditionExpression=asked, ConsistentRead=True, ExclusiveStartKey=page["LastEvaluatedKey"]
         )
+
+
+def holds(item: dict[str, Any], now: datetime, runs: Callable[[str], bool]) -> bool:
+    """Whether a lease, as its item tells it, still holds; `runs` says whether an execution does."""
+    return runs(str(item["execution"])) if "execution" in item else _ahead(str(item["until"]), now)
 
 
 def lease_on(table: "Table", project: str, arn: str, steps: Any) -> str | None:

@@ -157,6 +157,22 @@ class Units:
 
 
 @dataclass(frozen=True)
+class Batching:
+    """How fast a batch asks, and in which pieces."""
+
+    per_unit: float  # calls a second for each inference unit of the model
+    chunk_images: int  # that one call of Detect asks about
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> "Batching":
+        """Read the variables that `template.yaml` sets for batches; KeyError names a missing one."""
+        return cls(
+            per_unit=float(environment["DETECTIONS_PER_UNIT"]),
+            chunk_images=int(float(environment["CHUNK_IMAGES"])),
+        )
+
+
+@dataclass(frozen=True)
 class Topic:
     """Where people are told."""
 

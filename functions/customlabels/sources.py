@@ -42,7 +42,7 @@ def parse_source(key: str, value: Any, *, testing: bool) -> Source:
         if not DATASET_ARN.fullmatch(text):
             raise InvalidInput(f"{where} is {quoted(text)}; accepted is the ARN of a Custom Labels dataset.")
         return Source(kind, text)
-    return Source(kind, _address(where, text, folder=kind == "folder"))
+    return Source(kind, address_of(where, text, folder=kind == "folder"))
 
 
 def default_source(parameter: str, text: str, *, project: str, bucket: str, testing: bool) -> dict[str, str]:
@@ -52,10 +52,11 @@ def default_source(parameter: str, text: str, *, project: str, bucket: str, test
     address = text.replace("{project}", project)
     if not address.startswith("s3://"):
         address = f"s3://{bucket}/{address}"
-    return {"folder": _address(f"the parameter {parameter}", address, folder=True)}
+    return {"folder": address_of(f"the parameter {parameter}", address, folder=True)}
 
 
-def _address(where: str, text: str, *, folder: bool) -> str:
+def address_of(where: str, text: str, *, folder: bool) -> str:
+    """The address of a folder, with a closing slash, or of an object; InvalidInput says which `where` is wrong."""
     try:
         location = parse_uri(text)
         if not (folder or location.key.strip("/")) or (location.key.endswith("/") and not folder):

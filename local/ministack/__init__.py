@@ -22,7 +22,7 @@ from local.ministack.paths import follow_paths, wait_as_told
 from local.ministack.payloads import limit_history, limit_payloads
 from local.ministack.private import check
 from local.ministack.rekognition import Rekognition, add_admin, add_service
-from local.ministack.states import end_executions, judge_as_aws, run_branches
+from local.ministack.states import end_executions, judge_as_aws, run_branches, run_maps
 
 if TYPE_CHECKING:
     from local.rekognition.service import Service
@@ -38,6 +38,7 @@ def plug(create: "Callable[[], Service]", limits: Limits) -> Rekognition:
     survive_kills()
     end_executions()
     run_branches()
+    run_maps()
     judge_as_aws()
     follow_paths()
     wait_as_told()

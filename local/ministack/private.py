@@ -80,6 +80,8 @@ NAMES = {
         "_parse_jsonpath_tokens",
         "_resolve_params_obj",
         "_resolve_path",
+        "_resolve_path_or_ctx",
+        "_run_distributed_map",
         "_run_execution",
         "_run_parallel_branches",
         "_run_sub_machine",

@@ -151,3 +151,17 @@ def present(tokens: list[tuple[str, Any]] | None, data: Any) -> bool:
         except (KeyError, IndexError, TypeError):
             return False
     return tokens is not None
+
+
+def run_maps() -> None:
+    """Let a Distributed Map run as many children at once as `MaxConcurrencyPath` says; ministack reads no path."""
+    states = module("services.stepfunctions")
+    run = states._run_distributed_map
+
+    def run_map(state: dict[str, Any], data: Any, effective: Any, *rest: Any) -> Any:
+        if "MaxConcurrencyPath" in state:
+            most = states._resolve_path_or_ctx(state["MaxConcurrencyPath"], effective, rest[-1])
+            state = {**state, "MaxConcurrency": most}
+        return run(state, data, effective, *rest)
+
+    states._run_distributed_map = run_map

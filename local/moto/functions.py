@@ -44,6 +44,7 @@ def add_functions(undo: ExitStack, opened: "Cloud", functions: Mapping[str, Call
             Runtime="python3.11",
             Handler="handler.handler",
             Code={"ZipFile": code.getvalue()},
+            Timeout=900,  # the most, for here nothing ends a handler
         )
         opened.functions[name] = created["FunctionArn"]
 

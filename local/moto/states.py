@@ -124,7 +124,10 @@ def mend_tasks(undo: ExitStack) -> None:
 
 
 def name_failures(undo: ExitStack) -> None:
-    """Let a call without an answer, and one that EventBridge refuses, fail the task; moto ends the execution."""
+    """Let a call without an answer, one that EventBridge refuses, and a Map's for its items, fail the state.
+
+    moto ends the execution.
+    """
     from botocore.exceptions import ClientError, HTTPClientError
 
     errors = "stepfunctions.parser.asl.component.common.error_name"
@@ -149,6 +152,20 @@ def name_failures(undo: ExitStack) -> None:
 
         undo.enter_context(patch.object(owner, "_from_error", failed))
 
+    reader = module("stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval.resource_eval_s3")
+    own, failure = module(f"{errors}.states_error_name"), module(f"{errors}.failure_event")
+    read = reader.ResourceEvalS3.eval_resource
+
+    def read_items(resource: Any, env: Any) -> None:
+        try:
+            read(resource, env)
+        except (HTTPClientError, ClientError) as ex:
+            named = own.StatesErrorName.from_name("States.ItemReaderFailed")
+            details = {"taskFailedEventDetails": {"error": named.error_name, "cause": str(ex)}}
+            failed = event(env=env, error_name=named, event_type=kind, event_details=details)
+            raise failure.FailureEventException(failed) from ex
+
+    undo.enter_context(patch.object(reader.ResourceEvalS3, "eval_resource", read_items))
     mend(module(f"{TASK}.state_task_service_aws_sdk").StateTaskServiceAwsSdk, None)
     mend(module(f"{TASK}.state_task_service_events").StateTaskServiceEvents, "EventBridge")
     mend(module(f"{TASK}.state_task_service_sns").StateTaskServiceSns, "SNS")

@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import threading
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 TRAINING_NICENESS = 10  # who waits for an answer goes first
 
+COUNTED = 100_000  # images whose detections are counted
 KEEP_SECONDS = 0.5  # changes that follow each other within it are written together
 
 
@@ -57,6 +58,7 @@ class Engine:
         self._last_millisecond = 0
         self._recent: dict[tuple[str, ...], deque[float]] = {}
         self._threads: ThreadPoolExecutor | None = None
+        self.detections: Counter[str] = Counter()  # answers for images in S3, by their address
         self._changed, self._closing = threading.Event(), threading.Event()
         self._keeping: threading.Thread | None = None
         if self._keeper is not None:
@@ -136,6 +138,12 @@ class Engine:
                 raise ProvisionedThroughputExceeded()
             calls.append(now)
 
+    def detected(self, image: str) -> None:
+        """Count an answer for an image in S3; new images are counted up to COUNTED."""
+        with self._lock:
+            if image in self.detections or len(self.detections) < COUNTED:
+                self.detections[image] += 1
+
     def changed(self) -> None:
         """Have the state written soon, if it is kept."""
         self._changed.set()
@@ -145,6 +153,7 @@ class Engine:
         with self._lock:
             self._spaces.clear()
             self._recent.clear()
+            self.detections.clear()
             self.faults.clear()
         self.changed()
 

@@ -33,6 +33,8 @@ def detect_custom_labels(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         units = version.max_units or version.min_units or 1
     settings = call.settings
     call.engine.throttle(call.account, call.region, version.arn, settings.detections_per_unit * units)
+    if place := request["Image"].get("S3Object"):
+        call.engine.detected(f"s3://{place.get('Bucket')}/{place.get('Name')}")
     data = _image(call, request["Image"])
     try:
         found: list[Found] = call.engine.detection.call(

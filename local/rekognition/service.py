@@ -61,6 +61,11 @@ class Service:
         return self._engine.faults
 
     @property
+    def detections(self) -> dict[str, int]:
+        """How often DetectCustomLabels has looked at each image in S3, by its address."""
+        return dict(self._engine.detections)
+
+    @property
     def clock(self) -> Callable[[], float]:
         """The service's time, in epoch seconds."""
         return self._engine.clock

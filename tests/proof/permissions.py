@@ -38,6 +38,7 @@ KEYED = {
 TRAINING = ("kms:CreateGrant", "kms:DescribeKey", "kms:GenerateDataKey", "kms:Decrypt")
 PREFIXES = {"stepfunctions": "states", "resourcegroupstaggingapi": "tag"}
 READS = "Rekognition reads and writes S3 with the caller's credentials"
+CHILDREN = "a Distributed Map starts, follows and ends its children with the role of the machine"
 DELIVERY = "Step Functions sets up the delivery of its logs with the role of the machine"
 # Permissions that no call of ours uses, by action.
 IMPLIED = {
@@ -54,6 +55,10 @@ IMPLIED = {
     "logs:PutResourcePolicy": DELIVERY,
     "logs:DescribeResourcePolicies": DELIVERY,
     "logs:DescribeLogGroups": DELIVERY,
+}
+# The same, of one role.
+IMPLIED_FOR = {
+    ("Batch", f"states:{action}"): CHILDREN for action in ("StartExecution", "DescribeExecution", "StopExecution")
 }
 
 
@@ -178,6 +183,10 @@ def check(owner: str, call: calls.Call) -> None:
             note("permissions", "denied", owner, action, arn)
 
 
+def _implied(owner: str, action: str) -> bool:
+    return action in IMPLIED or (owner, action) in IMPLIED_FOR
+
+
 def report() -> Table | None:
     """By role: permissions used, implied and unused, and the calls that no permission allows."""
     facts = noted("permissions")
@@ -195,7 +204,7 @@ def report() -> Table | None:
         granted = {action for each in statements if each.effect == "Allow" for action in each.actions}
         for action in sorted(granted):
             counts["granted"] += 1
-            kind = "used" if (owner, action) in used else "implied" if action in IMPLIED else "unused"
+            kind = "used" if (owner, action) in used else "implied" if _implied(owner, action) else "unused"
             counts[kind] += 1
             if kind == "unused":
                 missing.append(f"The role of {owner} allows {action}, which no test's call uses.")

@@ -1,5 +1,6 @@
 """250,000 lines, the most that Rekognition takes, pass within the memory of a small Lambda."""
 
+import io
 import json
 import subprocess
 import sys
@@ -7,10 +8,17 @@ import tracemalloc
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import pytest
+from botocore.response import StreamingBody
+from customlabels.batching.lines import answer
+from customlabels.batching.places import Places
+from customlabels.batching.planning import Planner, begin
 from customlabels.exports import Export, convert
 from customlabels.manifests import folder_line
+from customlabels.polling import begin as begin_poll
 from customlabels.preflight.checks import Preflight
 from customlabels.preflight.findings import Findings
 from customlabels.snapshots import DETAILS, outcomes
@@ -139,9 +147,56 @@ def snapshot(count):
     assert len(outcomes(lines(), {})) == count
 
 
+class Shots:
+    """A bucket of `count` images, every other of which has its line; what is written is not kept."""
+
+    def __init__(self, count):
+        self.count, self.index = count, {}
+
+    def put_object(self, **asked):
+        if "/index/" in asked["Key"]:
+            self.index = {asked["Key"]: asked["Body"]}
+
+    def get_object(self, **asked):
+        body = self.index.get(asked["Key"]) or "\n".join(
+            answer(self.key(n), "one", []) for n in range(int(asked["Key"][-12:-6]), self.count, 2)[:500]
+        )
+        data = body if isinstance(body, bytes) else body.encode()
+        return {"Body": StreamingBody(io.BytesIO(data), len(data))}
+
+    def list_objects_v2(self, **_):
+        return {}
+
+    def get_paginator(self, _name):
+        def paginate(**asked):
+            images = asked["Prefix"] == "shots/"
+            after = asked.get("StartAfter", "")
+            for at in range(0, self.count, 1000):
+                keys = (
+                    [f"shots/{n:06}.png" for n in range(at, min(at + 1000, self.count))]
+                    if images
+                    else [f"x/{at:06}.jsonl"]
+                )
+                yield {"Contents": [{"Key": key, "Size": 30_000} for key in keys if key > after]}
+
+        return SimpleNamespace(paginate=paginate)
+
+    @staticmethod
+    def key(number):
+        return f"s3://data/shots/{number:06}.png"
+
+
+def batch(count):
+    planner = Planner(Shots(count), Places.of("s3://data/batch/out/", "one", "run"), 500)
+    with patch("customlabels.batching.index.SLICE_BYTES", 60_000):
+        plan = planner.plan(begin(begin_poll(1, 1, 1)), "images", "s3://data/shots/")
+    assert (plan["done"], plan["images"]) == (True, count)
+    assert plan["chunks"] >= count // 1000
+
+
 @pytest.mark.parametrize(
     ("consume", "of_a_line"),
-    [(ground_truth, 1), (label_studio, 1), (coco, 400), (preflight, 200), (snapshot, 250)],
+    [(ground_truth, 1), (label_studio, 1), (coco, 400), (preflight, 200), (snapshot, 250), (batch, 1)],
 )
 def test_memory_grows_by_few_bytes_a_line(consume, of_a_line):
     few, many = 3_000, 9_000  # far apart, for a dictionary grows in steps

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.templates import ROOT, definition, source, states
+from tests.templates import ROOT, branches, definition, source, states
 
 FILES = sorted(path.name for path in (ROOT / "statemachine").iterdir())
 TASKS = [
@@ -28,7 +28,7 @@ def graphs(definition):
     """The definition and each branch in it: names may only be reached within one of these."""
     yield definition
     for state in definition["States"].values():
-        for branch in state.get("Branches", []):
+        for branch in branches(state):
             yield from graphs(branch)
 
 
@@ -82,19 +82,31 @@ def test_calls_are_tried_again_on_throttling_and_server_faults_only(state):
 FUNCTIONS = [task for task in TASKS if task.values[0]["Resource"].startswith("${")]
 
 
+# What no function of a machine raises; the states' Retry lists everything else.
+NOT_RAISED = {
+    "train.asl.json": {"ModelRejected", "TooManyFailures"},
+    "batch.asl.json": {"DatasetRejected", "TrainingFailed", "ModelRejected", "SmokeTestFailed", "SwitchFailed"},
+}
+
+
 @pytest.mark.parametrize(
-    "state", [task for task in FUNCTIONS if "after_train" not in task.id and ": Report" not in task.id]
+    ("file", "state"),
+    [
+        pytest.param(file, task.values[0], id=task.id)
+        for task in FUNCTIONS
+        if (file := task.id.partition(":")[0]) in NOT_RAISED and ": Report" not in task.id
+    ],
 )
-def test_what_a_function_says_is_final_and_anything_else_is_tried_again(state):
+def test_what_a_function_says_is_final_and_anything_else_is_tried_again(file, state):
     from customlabels.errors import NAMES
 
     final, other = state["Retry"]
     assert final["MaxAttempts"] == 0
-    assert set(final["ErrorEquals"]) == NAMES - {"ModelRejected"}  # which no function raises
+    assert set(final["ErrorEquals"]) == NAMES - NOT_RAISED[file]
     assert other["ErrorEquals"] == ["States.ALL"]
 
 
-@pytest.mark.parametrize("name", ["CleanUp", "Conclude"])
+@pytest.mark.parametrize("name", ["CleanUp", "Conclude", "EndBatch"])
 def test_the_last_resort_goes_on_trying(name):
     final, other = definition("after_train.asl.json")["States"][name]["Retry"]
     assert (final["ErrorEquals"], final["MaxAttempts"]) == (["Unexpected"], 0)
@@ -156,6 +168,26 @@ def test_every_function_logs_the_execution(file):
         module = properties["Handler"].removesuffix(".handler") + ".py"
         text = (ROOT / properties.get("CodeUri", "functions/") / module).read_text()
         assert f"\n{decorator}\ndef handler(" in text, f"handler in {module}, called in {file}, needs {decorator}"
+
+
+def test_every_failure_of_a_batch_lets_go_and_is_named():
+    from customlabels.errors import NAMES
+
+    for name, state in definition("batch.asl.json")["States"].items():
+        if state["Type"] == "Task" and name != "EndFailedBatch":
+            last = state["Catch"][-1]
+            assert (last["ErrorEquals"], last["Next"]) == (["States.ALL"], "EndFailedBatch"), name
+            assert re.fullmatch(r"\$\.failed\.(\w+)", last["ResultPath"])[1] in NAMES, name
+
+
+def test_the_children_of_a_map_give_nothing_back():
+    # What they give back together may have 256 KiB.
+    for file in FILES:
+        for state in states(definition(file)).values():
+            if state["Type"] == "Map":
+                assert state["ResultPath"] is None
+                for inner in state["ItemProcessor"]["States"].values():
+                    assert inner["OutputPath"] is None or "End" not in inner
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 from customlabels.errors import InvalidInput
-from customlabels.inputs import keeps_running, project_of, resolve
+from customlabels.inputs import keeps_running, project_of, resolve, resolve_batch
 from customlabels.settings import Defaults, Settings
 
 SETTINGS = Settings("parts", "data", "state", 10800, 108000, 3600, "parts", "CustomLabels")
@@ -167,3 +167,56 @@ def test_a_bad_default_names_its_parameter():
 )
 def test_a_clean_up_finds_a_project_in_any_input(given, project):
     assert project_of(given, "parts") == project
+
+
+BATCH = {"images": "s3://photos/a", "output": "s3://data/batch/weekly"}
+
+
+def test_a_batch_is_completed():
+    assert resolve_batch({"images": "s3://photos/a"}, SETTINGS, "run-1") == {
+        "project": "parts",
+        "source": {"kind": "images", "value": "s3://photos/a/"},
+        "output": "s3://data/batch/run-1/",
+        "minConfidence": None,
+        "tolerated": 0.05,
+    }
+    given = {
+        "manifest": "s3://photos/list.txt",
+        "output": "s3://data/batch/x/",
+        "minConfidence": 0,
+        "tolerated": 1,
+    }
+    assert resolve_batch({**given, "project": "parts-2"}, SETTINGS, "run-1") == {
+        "project": "parts-2",
+        "source": {"kind": "manifest", "value": "s3://photos/list.txt"},
+        "output": "s3://data/batch/x/",
+        "minConfidence": 0,
+        "tolerated": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ([], "The input is"),
+        ({}, "The input names no images; accepted is images or manifest"),
+        ({**BATCH, "manifest": "s3://photos/list"}, "The input names images and manifest; accepted is images or"),
+        ({**BATCH, "colour": 1}, "colour is 1; it is not known, accepted are project, images, manifest, output"),
+        ({**BATCH, "project": "other"}, "project is 'other'"),
+        ({**BATCH, "images": 1}, "images is 1; accepted is a text"),
+        ({**BATCH, "images": "photos"}, "images is 'photos'; accepted is s3://bucket/folder/"),
+        ({"manifest": "s3://photos/"}, "manifest is 's3://photos/'; accepted is s3://bucket/key"),
+        ({**BATCH, "output": "s3://other/batch/x/"}, "accepted is a folder below s3://data/batch/"),
+        ({**BATCH, "output": "s3://data/batch/"}, "output is 's3://data/batch/'"),
+        ({**BATCH, "output": "s3://data/images/"}, "output is 's3://data/images/'"),
+        ({**BATCH, "output": f"s3://data/batch/{'x' * 500}"}, "of 500 bytes at the most"),
+        ({**BATCH, "minConfidence": 101}, "minConfidence is 101; accepted is a number from 0 to 100"),
+        ({**BATCH, "minConfidence": None}, "minConfidence is None"),
+        ({**BATCH, "tolerated": "5%"}, "tolerated is '5%'; accepted is a number from 0 to 1"),
+        ({**BATCH, "tolerated": True}, "tolerated is True"),
+    ],
+)
+def test_a_batch_that_is_not_accepted_is_refused_with_what_is(given, says):
+    with pytest.raises(InvalidInput) as refused:
+        resolve_batch(given, SETTINGS, "run-1")
+    assert says in str(refused.value)

@@ -68,8 +68,8 @@ def test_every_function_has_a_role_and_a_policy_of_its_own(name):
     assert len(set(roles)) == len(functions)
     for of in functions.values():
         role = resources(name, "AWS::IAM::Role")[of["Role"]["Fn::GetAtt"][0]]
-        # Plan decides, and calls nothing.
-        assert role.get("Policies") or of["Handler"] == "plan.handler"
+        # These decide, and call nothing.
+        assert role.get("Policies") or of["Handler"] in ("plan.handler", "plan_batch.handler")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -257,7 +257,7 @@ def test_a_budget_is_made_only_for_who_wants_one():
 
 def test_state_machines_are_logged_and_traced():
     machines = resources("template.yaml", "AWS::StepFunctions::StateMachine")
-    assert set(machines) == {"Train", "AfterTrain"}
+    assert set(machines) == {"Train", "Batch", "AfterTrain"}
     for of in machines.values():
         assert of["LoggingConfiguration"]["Level"] == "ALL"
         assert of["TracingConfiguration"] == {"Enabled": True}
@@ -272,9 +272,10 @@ def test_state_machines_are_logged_and_traced():
 def test_a_run_that_is_ended_from_outside_starts_the_clean_up():
     (rule,) = resources("template.yaml", "AWS::Events::Rule").values()
     assert rule["EventPattern"]["detail"]["status"] == ["ABORTED", "TIMED_OUT", "FAILED"]
-    (machine,) = rule["EventPattern"]["detail"]["stateMachineArn"]
-    name = source("template.yaml")["Resources"]["Train"]["Properties"]["Name"]["Fn::Sub"]
-    assert machine["Fn::Sub"].endswith(f":stateMachine:{name}")
+    machines = rule["EventPattern"]["detail"]["stateMachineArn"]
+    for machine, name in zip(machines, ("Train", "Batch"), strict=True):
+        named = source("template.yaml")["Resources"][name]["Properties"]["Name"]["Fn::Sub"]
+        assert machine["Fn::Sub"].endswith(f":stateMachine:{named}")
 
 
 OPEN_PATHS = {"/", "/page/{name}", "/health", "/openapi.json"}

@@ -6,9 +6,10 @@ from typing import Any
 from unittest.mock import patch
 
 from tests.context import CONTEXT
-from tests.stack import Stack
+from tests.images import LABELS, picture
+from tests.stack import BUCKET, Stack
 from tests.workflow.engine import Result
-from tests.workflow.worlds import Trained
+from tests.workflow.worlds import Trained, held
 
 Scenario = Callable[[Trained], tuple[Stack, Any]]  # prepares the stack, and gives it with the input of the run
 
@@ -73,6 +74,46 @@ SCENARIOS: dict[str, Scenario] = {
     each.__name__: each
     for each in (switch, switch_in_place, unchanged, tested, train, merge, split, adopted, restored, rejected)
 }
+
+
+def batch(trained: Trained) -> tuple[Stack, Any]:
+    """A batch of two chunks that has to start the model; some images are none."""
+    stack, arns, _ = trained
+    for number in range(12):
+        body = b"no image" if number < 2 else picture(LABELS[number % 3], number)
+        stack.s3.put_object(Bucket=BUCKET, Key=f"shots/{number}.png", Body=body)
+    stack.rekognition.stop_project_version(ProjectVersionArn=arns["one"])
+    stack.cloud.clock.advance(3600)
+    return stack, {"images": f"s3://{BUCKET}/shots/", "tolerated": 0.5}
+
+
+def broken_batch(trained: Trained) -> tuple[Stack, Any]:
+    """The same with less patience."""
+    stack, given = batch(trained)
+    return stack, {**given, "tolerated": 0.1}
+
+
+BATCHES: dict[str, Scenario] = {each.__name__: each for each in (batch, broken_batch)}
+
+
+def settle_batch(stack: Stack, result: Result, given: Any) -> None:
+    """What the rule on the end of an execution does for a batch."""
+    if result.status != "SUCCEEDED":
+        cleaned = stack.ended(result, given, stack.batch)
+        assert cleaned.status == "SUCCEEDED", cleaned.cause
+
+
+def assert_batch_consistent(stack: Stack, result: Result) -> None:
+    """The batch ended with a name and a sentence, holds nothing, and the model sleeps as it did before."""
+    from customlabels.errors import NAMES
+
+    assert result.status in ("SUCCEEDED", "FAILED"), (result.status, result.states[-3:])
+    if result.status == "FAILED":
+        assert result.error in NAMES, (result.error, result.cause)
+        assert result.cause
+        assert len(result.cause) <= 1000
+    assert held(stack) == []
+    assert stack.running() == []
 
 
 def settle(stack: Stack, result: Result, given: Any) -> None:

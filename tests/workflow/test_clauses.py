@@ -8,9 +8,17 @@ import pytest
 
 from local.moto.private import module
 from tests.templates import definition, states
-from tests.workflow.scenarios import SCENARIOS, assert_consistent, settle
+from tests.workflow.scenarios import (
+    BATCHES,
+    SCENARIOS,
+    assert_batch_consistent,
+    assert_consistent,
+    settle,
+    settle_batch,
+)
+from tests.workflow.worlds import held
 
-RUN, AFTER = (states(definition(f"{name}.asl.json")) for name in ("train", "after_train"))
+RUN, BATCH, AFTER = (states(definition(f"{name}.asl.json")) for name in ("train", "batch", "after_train"))
 EXEC = "stepfunctions.parser.asl.component.state.exec"
 THROTTLED, DENIED, UNFORESEEN = "Rekognition.ThrottlingException", "Rekognition.AccessDeniedException", "KeyError"
 # The scenario that comes to a state; the others are walked by `train`.
@@ -88,6 +96,7 @@ def _failing() -> Iterator[Failing]:
         module(f"{EXEC}.state_task.state_task_lambda").StateTaskLambda,
         module(f"{EXEC}.state_task.service.state_task_service").StateTaskService,
         module(f"{EXEC}.state_parallel.state_parallel").StateParallel,
+        module(f"{EXEC}.state_map.state_map").StateMap,
     )
     with pytest.MonkeyPatch.context() as patch:
         for owner in owners:
@@ -159,7 +168,56 @@ def test_what_stays_ends_the_run_with_a_name(trained, world, failing, name, erro
     assert_consistent(stack, result)
 
 
-@pytest.mark.parametrize(("name", "error"), [pytest.param(None, None, id="what passes"), *catches(AFTER)])
+@pytest.mark.parametrize("name", BATCHES)
+def test_what_passes_costs_no_batch(trained, world, failing, name):
+    stack, given = BATCHES[name](trained)
+    failing.every(BATCH)
+    result = stack.batch.run(given)
+    wanted = ("FAILED", "TooManyFailures") if name == "broken_batch" else ("SUCCEEDED", None)
+    assert (result.status, result.error) == wanted, result.cause
+    assert failing.met == {
+        state for state, of in BATCH.items() if of["Type"] == "Task" and state in result.states
+    } | {"Detect"}
+    settle_batch(stack, result, given)
+    assert_batch_consistent(stack, result)
+
+
+@pytest.mark.parametrize(("name", "error"), [*catches(BATCH), pytest.param("Detect", "InvalidInput", id="Detect")])
+def test_what_stays_ends_a_batch_with_a_name(trained, world, failing, name, error):
+    stack, given = BATCHES["broken_batch" if name == "EndFailedBatch" else "batch"](trained)
+    failing.add(BATCH, name, error)
+    result = stack.batch.run(given)
+    assert failing.met == {name}
+    # What a round leaves is for the next one.
+    assert result.status == ("SUCCEEDED" if name in ("Chunks", "Detect") else "FAILED"), result.cause
+    settle_batch(stack, result, given)
+    assert_batch_consistent(stack, result)
+
+
+@pytest.mark.parametrize("error", [None, "Unexpected"])
+def test_the_clean_up_of_a_batch_goes_on(trained, world, failing, error):
+    stack, given = BATCHES["batch"](trained)
+    result = stack.batch.run(given, stop_at="CheckChunks")
+    if error is None:
+        failing.every(AFTER)
+    else:
+        failing.add(AFTER, "EndBatch", error)
+    cleaned = stack.ended(result, given, stack.batch)
+    assert "EndBatch" in failing.met
+    assert cleaned.status == ("SUCCEEDED" if error is None else "FAILED"), cleaned.cause
+    failing.due.clear()
+    settle_batch(stack, result, given)
+    assert held(stack) == []
+    assert stack.running() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        pytest.param(None, None, id="what passes"),
+        *(each for each in catches(AFTER) if each.values[0] != "EndBatch"),
+    ],
+)
 def test_the_clean_up_from_outside_goes_on(trained, world, failing, name, error):
     stack, given = SCENARIOS["switch"](trained)
     result = stack.run(given, stop_at="SmokeTest")

@@ -12,7 +12,14 @@ import pytest
 
 from tests.proof.faults import Plan, faults, installed, tell
 from tests.rounds import thorough
-from tests.workflow.scenarios import SCENARIOS, assert_consistent, settle
+from tests.workflow.scenarios import (
+    BATCHES,
+    SCENARIOS,
+    assert_batch_consistent,
+    assert_consistent,
+    settle,
+    settle_batch,
+)
 from tests.workflow.worlds import restore
 
 ROUNDS = 10  # as many as an operation has errors that pass, before and after the effect
@@ -31,8 +38,8 @@ def seen(trained, name):
     if name not in _seen:
         plan = Plan()
         with installed(plan):
-            stack, given = SCENARIOS[name](trained)
-            stack.run(given)
+            stack, given = {**SCENARIOS, **BATCHES}[name](trained)
+            (stack.batch if name in BATCHES else stack).run(given)
         restore(stack, trained[1])
         _seen[name] = plan.seen
     return _seen[name]
@@ -78,6 +85,55 @@ def test_an_error_that_stays_ends_the_run_with_a_name(trained, world, name):
             try:
                 settle(stack, result, given)
                 assert_consistent(stack, result)
+            except AssertionError as error:
+                failures.append((" ".join(point), str(fault), str(error)[:500]))
+            tell("always", point, fault, not failures or failures[-1][:2] != (" ".join(point), str(fault)))
+    assert not failures, f"{len(failures)} of {len(tried)}: {failures[:5]}"
+
+
+@pytest.fixture
+def brief(trained, monkeypatch):
+    """A chunk has some seconds: a service that stays busy would hold up a test for a quarter of an hour."""
+    monkeypatch.setattr(trained[0].modules["detect"], "RESERVE", 897)
+    monkeypatch.setattr("customlabels.batching.asking.backoff", lambda _: 0)
+
+
+@pytest.mark.usefixtures("brief")
+@pytest.mark.parametrize("number", range(ROUNDS) if thorough() else (0, 1))
+def test_an_error_that_passes_costs_no_batch(trained, world, number):
+    plan, points = Plan(), seen(trained, "batch")
+    with installed(plan):
+        chosen = {}
+        for point, model in points.items():
+            passing = [fault for fault in faults(model) if fault.passes]
+            chosen[point] = passing[number % len(passing)]
+            plan.add(point, chosen[point])
+        stack, given = BATCHES["batch"](trained)
+        result = stack.batch.run(given)
+    survived = result.status == "SUCCEEDED"
+    for point in plan.met:
+        tell("once", point, chosen[point], survived)
+    assert survived, (result.error, result.cause, result.states[-8:])
+    assert len(plan.met) > 10
+    assert_batch_consistent(stack, result)
+
+
+@pytest.mark.usefixtures("brief")
+def test_an_error_that_stays_ends_a_batch_with_a_name(trained, world):
+    plan, points, failures = Plan(), seen(trained, "batch"), []
+    with installed(plan):
+        every = [(point, fault) for point in sorted(points) for fault in faults(points[point])]
+        tried = every if thorough() else random.Random(f"{SEED} batch").sample(every, SAMPLE)
+        for point, fault in tried:
+            restore(trained[0], trained[1])
+            stack, given = BATCHES["batch"](trained)
+            plan.clear()
+            plan.add(point, fault, times=None)
+            result = stack.batch.run(given, seconds=SECONDS)
+            plan.clear()
+            try:
+                settle_batch(stack, result, given)
+                assert_batch_consistent(stack, result)
             except AssertionError as error:
                 failures.append((" ".join(point), str(fault), str(error)[:500]))
             tell("always", point, fault, not failures or failures[-1][:2] != (" ".join(point), str(fault)))

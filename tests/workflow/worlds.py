@@ -7,13 +7,15 @@ from typing import Any
 from tests.conftest import TIMES
 from tests.stack import PROJECT, Stack, deployed
 
+# Of batches: several chunks of few images, asked about without waiting.
+FAST = {"CHUNK_IMAGES": "10", "DETECTIONS_PER_UNIT": "100"}
 Trained = tuple[Stack, dict[str, str], dict[str, Any]]
 
 
 @contextmanager
 def trained() -> Iterator[Trained]:
     """A stack with the versions `one` and `two`, their ARNs, and the input of the runs that trained them."""
-    with deployed(TIMES) as stack:
+    with deployed(TIMES, **FAST) as stack:
         train, test = stack.put("train", range(8)), stack.put("test", range(100, 103))
         given = {
             "training": {"folder": train},
@@ -27,7 +29,7 @@ def trained() -> Iterator[Trained]:
 
 
 def restore(stack: Stack, arns: dict[str, str]) -> None:
-    """Let `one` be live and run, and nothing else run; no lock, no faults, and no messages."""
+    """Let `one` be live and run, and nothing else run; no lock, no leases, no faults, and no messages."""
     stack.cloud.service.faults.clear()
     stack.cloud.clock.advance(3600)
     for name, status in stack.versions().items():
@@ -41,8 +43,16 @@ def restore(stack: Stack, arns: dict[str, str]) -> None:
     item = {"project": PROJECT, "item": "live", "projectVersionArn": arns["one"], "previous": None, "since": since}
     stack.table.put_item(Item=item)
     stack.table.delete_item(Key={"project": PROJECT, "item": "lock"})
+    for item in held(stack):
+        stack.table.delete_item(Key={"project": PROJECT, "item": item})
     while stack.told() or stack.published():
         pass
+
+
+def held(stack: Stack) -> list[str]:
+    """The leases, and the marks of batches that have started a model."""
+    items = [item["item"] for item in stack.table.scan()["Items"] if item["project"] == PROJECT]
+    return [item for item in items if item.startswith(("lease#", "started#"))]
 
 
 def _arn(stack: Stack, name: str) -> str:
