@@ -18,6 +18,7 @@ s3 = boto3.client("s3", config=PATIENT)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"model", "chunks": how many, "round"} → the next round, or the same one
     with "wait".

@@ -19,6 +19,7 @@ rekognition = boto3.client("rekognition", config=ONCE)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """{"chunk": its number, "model", "minConfidence", "round": its number} → {}.
 

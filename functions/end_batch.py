@@ -28,6 +28,7 @@ table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"execution", "ending", and the batch's state or "ended"} → {"poll", "arn", "error", "cause", "stopped",
     "told"}.

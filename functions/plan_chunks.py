@@ -16,6 +16,7 @@ s3 = boto3.client("s3", config=PATIENT)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"source", "model", "plan"} → the same "plan", further on; customlabels/batching/planning.py says of what.
 

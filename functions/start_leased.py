@@ -18,6 +18,7 @@ table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"project", "execution", "model", "round"} → the same "round" with "runs" and "poll"."""
     model, round_ = event["model"], event["round"]

@@ -19,6 +19,7 @@ s3 = boto3.client("s3", config=PATIENT)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"project", "execution", "output", "model", "plan", "tolerated", "round", "summary"} → the same "summary",
     further on, with "result" in the end.

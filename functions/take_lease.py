@@ -24,6 +24,7 @@ table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"project", "output", "execution", "run"} → {"arn", "version", "projectArn", "units", "pace", "places",
     "first": the first round}.
