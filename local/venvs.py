@@ -35,7 +35,7 @@ def environment(name: str, requirements: list[str]) -> Path:
 
 
 def pinned(file: Path, *names: str) -> list[str]:
-    """The lines of a requirements file, or those of the named packages only."""
-    lines = [line.strip() for line in file.read_text().splitlines()]
-    found = [line for line in lines if line and not line.startswith("#")]
+    """The requirements of a file without their hashes, or those of the named packages only."""
+    lines = [line.partition("#")[0].strip(" \\") for line in file.read_text().splitlines()]
+    found = [line for line in lines if line and not line.startswith("--hash=")]
     return [line for line in found if line.partition("==")[0] in names] if names else found

@@ -142,13 +142,16 @@ ELSEWHERE = {
     ),
     "make bench": Elsewhere("tests/workflow/test_event_budget.py", BENCH),
     "python -m bench transitions": Elsewhere("tests/workflow/test_event_budget.py", BENCH),
-    "python -m bench load": Elsewhere("tests/local/test_switch.py", BENCH),
+    "python -m bench load": Elsewhere("tests/local/test_api.py::test_under_load_no_request_is_lost", BENCH),
     "python -m bench api": Elsewhere("tests/unit/test_predict.py", "it takes minutes, and measures what ships"),
     "make lock": Elsewhere(
         "tests/unit/test_shipped.py::test_each_runtime_gets_what_is_asked_for",
         "it asks pypi.org; the test reads what it made",
     ),
-    "make audit": Elsewhere("tests/unit/test_shipped.py::test_what_ships_is_what_is_tested", "it asks pypi.org"),
+    "make audit": Elsewhere(
+        "tests/unit/test_shipped.py::test_what_ships_is_what_is_tested",
+        "it asks pypi.org; the test reads the same files",
+    ),
     "python -m local.openapi": Elsewhere(
         "tests/unit/test_openapi.py::test_the_file_is_what_the_code_says",
         "it would write a file that other tests read",

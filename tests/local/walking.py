@@ -84,9 +84,13 @@ class Shell:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            if until is not None:
-                self._end(started, log, until)
-            started.communicate(stdin.encode(), SECONDS)
+            try:
+                if until is not None:
+                    self._end(started, log, until)
+                started.communicate(stdin.encode(), SECONDS)
+            except BaseException:
+                os.killpg(started.pid, signal.SIGKILL)  # with whatever the command has started
+                raise
         if until is None:
             pairs = [line.split("=", 1) for line in kept.read_text().split("\0") if "=" in line]
             self.variables = {name: value for name, value in pairs if name not in ("_", "SHLVL", "ended")}
@@ -183,9 +187,8 @@ class World:
     @property
     def digests(self) -> str:
         """Of everything that was accepted."""
-        return " ".join(
-            one["digest"] for one in json.loads(self.shell.must("python -m cli review accepted --json"))
-        )
+        accepted = self.shell.must("python -m cli review accepted --json 2>/dev/null")
+        return " ".join(one["digest"] for one in json.loads(accepted))
 
     @property
     def image_address(self) -> str:
@@ -194,15 +197,24 @@ class World:
         found = s3.list_objects_v2(Bucket=self.data_bucket, Prefix="images/reviewed/")["Contents"]
         return f"s3://{self.data_bucket}/{found[0]['Key']}"
 
+    def arns(self) -> dict[str, str]:
+        """Each version's ARN, by its name."""
+        rekognition = self._stacks.cloud.client("rekognition")
+        (found,) = rekognition.describe_projects(ProjectNames=[self._stacks.project])["ProjectDescriptions"]
+        pages = rekognition.describe_project_versions(ProjectArn=found["ProjectArn"])
+        arns = [one["ProjectVersionArn"] for one in pages["ProjectVersionDescriptions"]]
+        return {arn.split("/")[3]: arn for arn in arns}
+
     @property
     def training_dataset_arn(self) -> str:
-        return self._datasets()["TRAIN"]
+        return self.datasets()["TRAIN"]
 
     @property
     def test_dataset_arn(self) -> str:
-        return self._datasets()["TEST"]
+        return self.datasets()["TEST"]
 
-    def _datasets(self) -> dict[str, str]:
+    def datasets(self) -> dict[str, str]:
+        """The ARN of each dataset, by its type."""
         rekognition = self._stacks.cloud.client("rekognition")
         (found,) = rekognition.describe_projects(ProjectNames=[self._stacks.project])["ProjectDescriptions"]
         return {one["DatasetType"]: one["DatasetArn"] for one in found["Datasets"]}

@@ -7,6 +7,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from local.audit import SHIPPED
+from local.venvs import pinned
 from tests.templates import ROOT, source
 
 RUNTIMES = source("template.yaml")["Parameters"]["Runtime"]["AllowedValues"]
@@ -15,24 +16,18 @@ RUNTIMES = source("template.yaml")["Parameters"]["Runtime"]["AllowedValues"]
 def pins(file: Path, python: str = "3.13") -> dict[str, str]:
     """The versions that a file pins for a version of Python."""
     about = {"python_version": python, "python_full_version": f"{python}.0"}
-    found = [Requirement(line) for line in _lines(file)]
+    found = [Requirement(line) for line in pinned(file)]
     held = [one for one in found if one.marker is None or one.marker.evaluate(about)]
     assert len({one.name for one in held}) == len(held)
     return {one.name: str(one.specifier).removeprefix("==") for one in held}
 
 
-def _lines(file: Path) -> list[str]:
-    """A file's requirements, without comments and hashes."""
-    lines = [line.partition("#")[0].strip(" \\") for line in file.read_text().splitlines()]
-    return [line for line in lines if line and not line.startswith("--hash=")]
-
-
 @pytest.mark.parametrize("file", SHIPPED)
 def test_what_ships_is_what_is_tested(file):
     tested = pins(ROOT / "requirements-dev.txt")
-    for name, pinned in pins(ROOT / file).items():
-        assert version(name) == pinned
-        assert tested.get(name, pinned) == pinned, name
+    for name, shipped in pins(ROOT / file).items():
+        assert version(name) == shipped
+        assert tested.get(name, shipped) == shipped, name
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
