@@ -30,6 +30,7 @@ class Stack:
     cloud: moto.Cloud
     train: Machine
     after: Machine
+    teardown: Machine
     rekognition: Any
     s3: Any
     table: Any
@@ -53,11 +54,11 @@ class Stack:
         """Run the training workflow to its end."""
         return self.train.run(given, **options)
 
-    def ended(self, result: Result, given: Any) -> Result:
-        """Run what the template's rule starts when an execution is ended from outside."""
+    def ended(self, result: Result, given: Any, machine: Machine | None = None) -> Result:
+        """Run what the template's rule starts when an execution, of a run if not of `machine`, is ended."""
         detail = {
             "executionArn": result.arn,
-            "stateMachineArn": self.train.arn,
+            "stateMachineArn": (machine or self.train).arn,
             "name": result.arn.rsplit(":", 1)[-1],
             "status": result.status,
             "input": json.dumps(given),
@@ -176,13 +177,15 @@ def deployed(settings: Settings, **variables: str) -> Iterator[Stack]:
             modules[name] = _started(module, {**given, **variables})
         arns = {f"{name}Arn": arn for name, arn in cloud.functions.items()}
         values = {**arns, "TopicArn": topic, "Partition": "aws"}
+        teardown = Machine(cloud, "teardown", values)
         import boto3
 
         table = boto3.resource("dynamodb").Table(TABLE)
         yield Stack(
             cloud,
             Machine(cloud, "train", values),
-            Machine(cloud, "after_train", values),
+            Machine(cloud, "after_train", {**values, "TeardownMachineArn": teardown.arn}),
+            teardown,
             cloud.client("rekognition"),
             s3,
             table,

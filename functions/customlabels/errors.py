@@ -10,6 +10,7 @@ RunError
 ├── StartFailed       the accepted model did not reach RUNNING
 ├── SmokeTestFailed   the model runs but does not answer as it was evaluated
 ├── SwitchFailed      the model runs but could not be made the live one
+├── TeardownFailed    a teardown left something of the project
 └── Unexpected        anything else
 """
 
@@ -52,6 +53,10 @@ class SmokeTestFailed(RunError):
 
 class SwitchFailed(RunError):
     """The model runs but could not be made the live one."""
+
+
+class TeardownFailed(RunError):
+    """A teardown left something of the project."""
 
 
 class Unexpected(RunError):

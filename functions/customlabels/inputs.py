@@ -127,6 +127,20 @@ def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any
     }
 
 
+def resolve_teardown(given: Any, settings: Settings) -> dict[str, Any]:
+    """What a teardown's input asks for, complete: {"project", "dryRun", "force"}; InvalidInput as for a run."""
+    if not isinstance(given, dict):
+        raise InvalidInput(
+            f"The input is {quoted(given)}; accepted is a JSON object, {{}} for the stack's project."
+        )
+    flags = {"dryRun": _FLAG, "force": _FLAG}
+    _known("", given, {"project": None, **flags})
+    for key, rule in flags.items():
+        _hold(key, given.get(key, False), rule)
+    project = _project(given.get("project", settings.project), settings.project)
+    return {"project": project, **{key: given.get(key, False) for key in flags}}
+
+
 def _switch_to(given: Mapping[str, Any], model: Mapping[str, Any]) -> str | None:
     """The version that a run switches to; it trains nothing, so that what says how to train is refused."""
     if "switchTo" not in given:

@@ -83,18 +83,31 @@ FUNCTIONS = [task for task in TASKS if task.values[0]["Resource"].startswith("${
 
 
 @pytest.mark.parametrize(
-    "state", [task for task in FUNCTIONS if "after_train" not in task.id and ": Report" not in task.id]
+    "state", [task for task in FUNCTIONS if task.id.startswith("train") and ": Report" not in task.id]
 )
 def test_what_a_function_says_is_final_and_anything_else_is_tried_again(state):
     from customlabels.errors import NAMES
 
     final, other = state["Retry"]
     assert final["MaxAttempts"] == 0
-    assert set(final["ErrorEquals"]) == NAMES - {"ModelRejected"}  # which no function raises
+    assert set(final["ErrorEquals"]) == NAMES - {
+        "ModelRejected",
+        "TeardownFailed",
+    }  # which no function of a run raises
     assert other["ErrorEquals"] == ["States.ALL"]
 
 
-@pytest.mark.parametrize("name", ["CleanUp", "Conclude"])
+@pytest.mark.parametrize("state", [task for task in FUNCTIONS if task.id.startswith("teardown")])
+def test_what_a_function_of_a_teardown_says_is_final_and_anything_else_is_tried_again(state):
+    final, other = state["Retry"]
+    assert final == {
+        "ErrorEquals": ["InvalidInput", "RunInProgress", "TeardownFailed", "Unexpected"],
+        "MaxAttempts": 0,
+    }
+    assert other["ErrorEquals"] == ["States.ALL"]
+
+
+@pytest.mark.parametrize("name", ["CleanUp", "Conclude", "FailTeardown"])
 def test_the_last_resort_goes_on_trying(name):
     final, other = definition("after_train.asl.json")["States"][name]["Retry"]
     assert (final["ErrorEquals"], final["MaxAttempts"]) == (["Unexpected"], 0)
@@ -121,6 +134,17 @@ def test_every_failure_of_a_run_is_cleaned_up_and_named():
             assert last["ErrorEquals"] == ["States.ALL"], name
             assert last["Next"] == "CleanUp", name
             assert re.fullmatch(r"\$\.failed\.(\w+)", last["ResultPath"])[1] in NAMES, name
+
+
+def test_every_failure_of_a_teardown_is_named_and_lets_go():
+    from customlabels.errors import NAMES
+
+    after = {"FailTeardown", "PublishDeleted", "NotifyDeleted", "PublishFailure", "NotifyFailed"}
+    for name, state in definition("teardown.asl.json")["States"].items():
+        if state["Type"] == "Task" and name not in after:
+            last = state["Catch"][-1]
+            assert (last["ErrorEquals"], last["Next"]) == (["States.ALL"], "FailTeardown"), name
+            assert last["ResultPath"].removeprefix("$.failed.") in NAMES, name
 
 
 @pytest.mark.parametrize("file", FILES)
