@@ -17,7 +17,7 @@ logger = Logger()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"project", "execution", "deleted"} → {"result", "subject", "message", "event"}; a second one gives the same.
+    """{"project", "execution", "deleted"} → {"result", "subject", "message", "event"}, and again if asked again.
 
     `deleted` is {"project": ARN or null, "versions": names, "datasets": ARNs, "items": counts}. TeardownFailed
     where something is left: somebody has made it meanwhile.

@@ -36,7 +36,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         logger.warning("stopped", extra={"execution": at_work})
     elif at_work:
         raise RunInProgress(refusal(project, at_work, []))
-    take(table, project, me, event["since"], runs)
+    # What was just stopped may be described as running for a moment.
+    take(table, project, me, event["since"], lambda arn: arn != at_work and runs(arn))
     refused = refusal(project, None, _leases(project))  # after the lock: no run begins now that takes one
     if refused and not event["force"]:
         raise RunInProgress(refused)
