@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import bill, images, models, report, review_commands, run, runs, upload, watch
+from cli import bill, images, models, report, review_commands, run, runs, teardown, upload, watch
 from cli.desk import Desk, JsonOption, LimitOption, LocalOption, ProjectOption, StackOption
 from cli.desk import opened as _desk
 from cli.errors import CommandError
@@ -24,7 +24,7 @@ app = typer.Typer(
 app.add_typer(review_commands.app, name="review")
 
 
-def _watch_to_end(desk: Desk, execution_arn: str, project: str) -> None:
+def _watch_to_end(desk: Desk, execution_arn: str, project: str, show: Any = watch.show_result) -> None:
     try:
         execution = watch.follow(desk.cloud, execution_arn, project, desk.screen)
     except KeyboardInterrupt:
@@ -36,7 +36,7 @@ def _watch_to_end(desk: Desk, execution_arn: str, project: str) -> None:
         )
         raise typer.Exit(130) from None
     ended = watch.result(execution)
-    watch.show_result(ended, desk.screen)
+    show(ended, desk.screen)
     desk.screen.result(ended)
     if ended["status"] != "SUCCEEDED":
         raise typer.Exit(1)
@@ -291,6 +291,36 @@ def report_command(
                 desk.screen.line("No browser could be opened: open the file yourself.", style="yellow")
         if machine:
             desk.screen.result(report.facts(desk.cloud, address, name))
+
+
+@app.command("teardown")
+def teardown_command(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be deleted, and end.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Stop the run that is at work on it, and pay no heed to leases.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
+    project: ProjectOption = None,
+    stack: StackOption = None,
+    local: LocalOption = False,
+    machine: JsonOption = False,
+) -> None:
+    """Delete a project with its models, its datasets and what the stack knows of it, once you have said so."""
+    with _desk(project, stack, local, machine) as desk:
+        asked = {"project": desk.project, **({"force": True} if force else {})}
+        name, arn = run.default_name(datetime.now(UTC), "teardown"), desk.stack.output("TeardownStateMachineArn")
+        listed = teardown.survey(desk.cloud, arn, name, asked)
+        teardown.show(listed, desk.screen)
+        if dry_run or teardown.is_empty(listed):
+            desk.screen.result(listed)
+            return
+        if listed["reason"] and not force:
+            raise CommandError(listed["reason"])
+        if not yes:
+            teardown.confirm(desk.project)
+        begun = run.start(desk.cloud, arn, name, asked)
+        desk.screen.line(f"Started {begun}")
+        _watch_to_end(desk, begun, desk.project, teardown.show_result)
 
 
 if __name__ == "__main__":

@@ -25,5 +25,4 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "versions": {"poll": begin(5, 60, settings.dataset_limit), "deleted": []},
         "datasets": {"poll": begin(5, 60, settings.dataset_limit), "deleted": []},
         "deletion": {"poll": begin(5, 60, settings.dataset_limit)},
-        "cleared": {"done": False, "deleted": {}},
     }

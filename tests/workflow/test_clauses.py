@@ -1,4 +1,4 @@
-"""Every Retry and every Catch of every task, of a run, a teardown and what follows, met by an error that it names."""
+"""Every Retry and every Catch of a run, a teardown and what follows them, met by an error that it names."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -95,7 +95,7 @@ def test_everything_of_a_project_is_deleted_and_what_people_said_is_kept(full):
     assert sorted(deleted["versions"]) == ["new", "old"]
     assert deleted["project"].split("/")[1] == PROJECT
     assert sorted(arn.split("/")[3] for arn in deleted["datasets"]) == ["test", "train"]
-    assert deleted["items"] == {"run": 1, "lease": 1}  # live is forgotten before a version is stopped
+    assert deleted["items"] == {"live": 1, "run": 1, "lease": 1}
     assert result.output["left"] == EMPTY
     assert result.output["kept"] == {"bucket": BUCKET, "feedback": 1, "reviewed": 1}
     assert "1 images that wait for a review and 1 that were accepted" in result.output["reason"]
@@ -108,7 +108,7 @@ def test_everything_of_a_project_is_deleted_and_what_people_said_is_kept(full):
         "outcome": "deleted",
         "versions": 2,
         "datasets": 2,
-        "items": 2,
+        "items": 3,
         "error": None,
     }
     (message,) = full.told()
@@ -308,7 +308,7 @@ def test_many_items_and_versions_go_in_slices(full, monkeypatch):
     assert result.status == "SUCCEEDED", result.cause
     assert result.states.count("ClearState") == 2
     assert result.states.count("DeleteVersions") >= 3
-    assert result.output["deleted"]["items"] == {"run": 1, "lease": 1}
+    assert result.output["deleted"]["items"] == {"live": 1, "run": 1, "lease": 1}
     assert_empty(full)
 
 
