@@ -50,7 +50,7 @@ def show(listed: Mapping[str, Any], screen: Screen) -> None:
 
 
 def confirm(project: str) -> None:
-    """Ask for the project's name, on stderr since stdout may be JSON; CommandError where nobody can or does say it."""
+    """Ask for the project's name, on stderr as stdout may be JSON; CommandError where nobody does say it."""
     if not sys.stdin.isatty():
         raise CommandError(
             f"Nothing was deleted: nobody can be asked here, so say --yes to tear the project {project} down."
