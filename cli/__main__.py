@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import bill, images, models, report, review_commands, run, runs, teardown, upload, watch
+from cli import bill, images, models, promotion, report, review_commands, run, runs, teardown, upload, watch
 from cli.desk import Desk, JsonOption, LimitOption, LocalOption, ProjectOption, StackOption
 from cli.desk import opened as _desk
 from cli.errors import CommandError
@@ -157,6 +157,23 @@ def rollback_command(
     with _desk(project, stack, local, machine) as desk:
         made = {"project": desk.project, "switchTo": to}
         execution_name = name or run.default_name(datetime.now(UTC), "rollback")
+        _start(desk, made, execution_name, desk.project, no_watch)
+
+
+@app.command("promote")
+def promote_command(
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="Its ARN, or PROJECT/VERSION.")],
+    name: Annotated[str | None, typer.Option("--name", help="The execution's name, and the version's.")] = None,
+    no_watch: Annotated[bool, typer.Option("--no-watch", help="Start and return at once.")] = False,
+    project: ProjectOption = None,
+    stack: StackOption = None,
+    local: LocalOption = False,
+    machine: JsonOption = False,
+) -> None:
+    """Copy another project's version, judge it, make it live, and watch that to its end; nothing is trained."""
+    with _desk(project, stack, local, machine) as desk:
+        made = {"project": desk.project, "copyFrom": promotion.source(desk.cloud, version)}
+        execution_name = name or run.default_name(datetime.now(UTC), "promote")
         _start(desk, made, execution_name, desk.project, no_watch)
 
 

@@ -33,6 +33,7 @@ def test_an_empty_input_means_every_default():
         },
         "model": {"minUnits": 1, "maxUnits": 1, "strategy": "blue-green", "keepRunning": True, "smokeImages": 5},
         "switchTo": None,
+        "copyFrom": None,
         "minNewImages": 0,
         "keepVersions": 10,
         "dryRun": False,
