@@ -25,6 +25,6 @@ def check_source(arn: str, project: str, family: str, execution: str) -> None:
         )
     if not source.startswith(family):
         raise InvalidInput(
-            f"copyFrom names a version of project {source}; accepted is one whose name begins with {family!r}, the "
-            f"stack's parameter SourceProject, or Project where that is empty."
+            f"copyFrom names a version of project {source}; accepted is one whose name begins with {family!r}, "
+            f"the stack's parameter SourceProject, or Project where that is empty."
         )

@@ -22,6 +22,7 @@ WAYS = {
     ],
     "switch_in_place": ["StopLive"],
     "tested": ["StopTested", "CheckTested", "StartLive"],
+    "copy": ["ChooseSource", "CopyModel"],
     "merge": ["MergeTrainEntries", "MergeTestEntries", "MeasureChampion"],
     "split": ["CreateEmptyTestDataset", "DistributeEntries", "CheckDistribution"],
     "adopted": ["AdoptTrainDataset", "AdoptTestDataset", "AdoptVersion"],

@@ -20,6 +20,9 @@ PRODUCTION = f"{PROJECT}-production"
 def source(trained, world):
     """The stack, and the ARN of a version of the development project; the production project begins as it was."""
     world.teardown.run({"project": PRODUCTION, "force": True})
+    world.rekognition.stop_project_version(
+        ProjectVersionArn=trained[1]["one"]
+    )  # the account runs two models at once
     world.cloud.clock.advance(3600)
     while world.told() or world.published():
         pass
@@ -148,6 +151,17 @@ def test_one_that_is_not_trained_is_refused(source):
     stack.rekognition.delete_project_version(ProjectVersionArn=made)
     stack.cloud.clock.advance(3600)
     assert arn
+
+
+def test_a_quota_that_would_stop_it_is_seen_before_anything_is_copied(source, trained):
+    stack, arn = source
+    assert promote(stack, arn, name="quota-1").status == "SUCCEEDED"
+    stack.rekognition.start_project_version(ProjectVersionArn=trained[1]["one"], MinInferenceUnits=1)
+    result = promote(stack, arn, name="quota-2")
+    assert (result.status, result.error) == ("FAILED", "QuotaExceeded"), result.cause
+    assert "CopyModel" not in result.states
+    in_place = promote(stack, arn, name="quota-3", model={"strategy": "in-place"})
+    assert in_place.status == "SUCCEEDED", in_place.cause
 
 
 def test_a_copy_that_takes_effect_and_answers_an_error_is_adopted_and_a_full_quota_is_waited_for(source):
