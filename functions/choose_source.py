@@ -6,7 +6,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
 from customlabels.errors import InvalidInput
-from customlabels.measurements import summary_of
+from customlabels.measurements import snapshot_of, summary_of
 from customlabels.models import find_project, find_version
 from customlabels.names import parse_version_arn
 from customlabels.promotion import COPYABLE
@@ -16,7 +16,10 @@ logger = Logger()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"copyFrom": ARN} → {"projectArn", "arn", "f1", "summary"} of the version; InvalidInput where it is none."""
+    """{"copyFrom": ARN} → what is known of the version; InvalidInput where there is none.
+
+    That is {"projectArn", "arn", "f1", "summary", "snapshot"}; the last two are S3Objects, the last may be null.
+    """
     arn = event["copyFrom"]
     asked = parse_version_arn(arn)
     project = find_project(rekognition, asked.project)
@@ -35,4 +38,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "arn": arn,
         "f1": version["EvaluationResult"]["F1Score"],
         "summary": summary,
+        "snapshot": snapshot_of(version),
     }

@@ -40,7 +40,7 @@ def check_quotas(
     """QuotaExceeded, with what would avoid it, where a run of `project` cannot get to its end.
 
     It will prune the project to `keep` versions with its own, `protected` ones (ARNs) aside; one that goes on with
-    the version `reuse`, or that `copies` one, trains none; one that switches in place stops the version `freed` first.
+    the version `reuse`, or `copies` one, trains none; one that switches in place stops the version `freed` first.
     """
     training = _with_status(versions, ("TRAINING_IN_PROGRESS",))
     if len(training) >= quotas.trainings and reuse is None and not copies:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from customlabels.records import history
 
 from cli.stack import configured_name
 from local.cloud import environment
@@ -63,8 +64,11 @@ def test_a_version_is_copied_judged_and_live(source):
     assert stack.versions() == before, "the development project is left as it was"
     (event,) = stack.published()
     assert (event["outcome"], event["trainingSeconds"]) == ("promoted", None)
+    (record,) = history(stack.table, PRODUCTION, 5)
+    assert record["smoke"]["asked"] == 5, "the source's test images"
     again = promote(stack, arn, name="second")
     assert (again.status, again.output["outcome"]) == ("SUCCEEDED", "promoted"), again.cause
+    assert again.output["verdict"]["comparison"] == "measured again", "the live copy, on the source's test images"
     assert of_production(stack) == ({"first": "STOPPED", "second": "RUNNING"}, "second")
     assert name_of(again.output["previous"]) == "first"
     back = stack.run({"project": PRODUCTION, "switchTo": "previous"})
