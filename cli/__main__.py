@@ -16,10 +16,12 @@ from cli import (
     images,
     models,
     predict_command,
+    promotion,
     report,
     review_commands,
     run,
     runs,
+    teardown,
     upload,
     watch,
 )
@@ -40,7 +42,7 @@ app.add_typer(review_commands.app, name="review")
 app.command("batch")(batch_command.batch_command)
 
 
-def _watch_to_end(desk: Desk, execution_arn: str, project: str) -> None:
+def _watch_to_end(desk: Desk, execution_arn: str, project: str, show: Any = watch.show_result) -> None:
     begun = watch.describe(desk.cloud, execution_arn)
     expected = estimates.expected(desk.cloud, desk.stack, project, begun)
     if expected:
@@ -58,7 +60,7 @@ def _watch_to_end(desk: Desk, execution_arn: str, project: str) -> None:
         )
         raise typer.Exit(exits.Exit.Interrupted.code) from None
     ended = watch.result(execution)
-    watch.show_result(ended, desk.screen)
+    show(ended, desk.screen)
     watch.print_end(ended, desk.screen)
     if ended["status"] != "SUCCEEDED":
         raise typer.Exit(exits.exit_of(ended["error"] or "").code)
@@ -188,6 +190,23 @@ def rollback_command(
     with _desk(project, stack, local, machine) as desk:
         made = {"project": desk.project, "switchTo": to}
         execution_name = name or run.default_name(datetime.now(UTC), "rollback")
+        _start(desk, made, execution_name, desk.project, no_watch)
+
+
+@app.command("promote")
+def promote_command(
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="Its ARN, or PROJECT/VERSION.")],
+    name: Annotated[str | None, typer.Option("--name", help="The execution's name, and the version's.")] = None,
+    no_watch: Annotated[bool, typer.Option("--no-watch", help="Start and return at once.")] = False,
+    project: ProjectOption = None,
+    stack: StackOption = None,
+    local: LocalOption = False,
+    machine: JsonOption = False,
+) -> None:
+    """Copy another project's version, judge it, make it live, and watch that to its end; nothing is trained."""
+    with _desk(project, stack, local, machine) as desk:
+        made = {"project": desk.project, "copyFrom": promotion.source(desk.cloud, version)}
+        execution_name = name or run.default_name(datetime.now(UTC), "promote")
         _start(desk, made, execution_name, desk.project, no_watch)
 
 
@@ -340,6 +359,36 @@ def completion_command(
         Screen(machine).result({"shell": shell.value, "name": completion.NAME, "script": script})
     else:
         typer.echo(script, nl=False)
+
+
+@app.command("teardown")
+def teardown_command(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be deleted, and end.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Stop the run that is at work on it, and pay no heed to leases.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
+    project: ProjectOption = None,
+    stack: StackOption = None,
+    local: LocalOption = False,
+    machine: JsonOption = False,
+) -> None:
+    """Delete a project with its models, its datasets and what the stack knows of it, once you have said so."""
+    with _desk(project, stack, local, machine) as desk:
+        asked = {"project": desk.project, **({"force": True} if force else {})}
+        name, arn = run.default_name(datetime.now(UTC), "teardown"), desk.stack.output("TeardownStateMachineArn")
+        listed = teardown.survey(desk.cloud, arn, name, asked)
+        teardown.show(listed, desk.screen)
+        if dry_run or teardown.is_empty(listed):
+            desk.screen.result(listed)
+            return
+        if listed["reason"] and not force:
+            raise CommandError(listed["reason"])
+        if not yes:
+            teardown.confirm(desk.project)
+        begun = run.start(desk.cloud, arn, name, asked)
+        desk.screen.line(f"Started {begun}")
+        _watch_to_end(desk, begun, desk.project, teardown.show_result)
 
 
 if __name__ == "__main__":

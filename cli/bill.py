@@ -54,7 +54,9 @@ def before_run(stack: Stack, made: Mapping[str, Any], project: str, billed: bool
     if made.get("dryRun"):
         return None
     at, switch = prices(stack), "switchTo" in made
-    training = f"Training costs {amount(at.training)} an hour. " if at and not switch else ""
+    training = (
+        f"Training costs {amount(at.training)} an hour. " if at and not switch and "copyFrom" not in made else ""
+    )
     what = "The model that it switches to" if switch else "A model that this run promotes"
     units = running_said(_units(stack, made), at) if at else "inference units, which bill by the hour"
     if not _keeps_running(stack, made):

@@ -1,4 +1,4 @@
-"""CheckTraining: waits until this run's version is trained."""
+"""CheckTraining: waits until this run's version is trained or copied."""
 
 from typing import Any
 
@@ -6,12 +6,13 @@ import boto3
 from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
 from customlabels.errors import TrainingFailed
+from customlabels.measurements import summary_of
 from customlabels.models import find_version
 from customlabels.names import parse_version_arn
 from customlabels.polling import TooLong, again, done
 
 LISTED_WITHIN = 600  # seconds; a version that is not listed by then was deleted
-WAITED_FOR = ("not listed yet", "TRAINING_IN_PROGRESS")
+WAITED_FOR = ("not listed yet", "TRAINING_IN_PROGRESS", "COPYING_IN_PROGRESS")
 # A trained version may have been started by hand before this look.
 TRAINED = ("TRAINING_COMPLETED", "COPYING_COMPLETED", "STARTING", "RUNNING", "STOPPING", "STOPPED", "FAILED")
 rekognition = boto3.client("rekognition", config=PATIENT)
@@ -20,19 +21,21 @@ logger = Logger()
 
 @logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"projectArn", "arn", "poll"} → {"poll", "version", "status", "f1", "summary", "trainingSeconds"}."""
+    """{"projectArn", "arn", "poll", "source"} → {"poll", "version", "status", "f1", "summary", "trainingSeconds"}.
+
+    A copy of which the service tells no evaluation has that of its `source`, as ChooseSource gives it.
+    """
     asked = parse_version_arn(event["arn"]).version
     version = find_version(rekognition, event["projectArn"], asked)
     status = version["Status"] if version else "not listed yet"
     name = f"Version {asked}"
-    if version and status in TRAINED and "EvaluationResult" in version:
-        evaluated = version["EvaluationResult"]
+    evaluated = _evaluated(version, event.get("source")) if version and status in TRAINED else None
+    if version and evaluated:
         return {
             "poll": done(event["poll"]),
             "version": asked,
             "status": status,
-            "f1": evaluated["F1Score"],
-            "summary": evaluated["Summary"]["S3Object"],
+            **evaluated,
             "trainingSeconds": version.get("BillableTrainingTimeInSeconds"),
         }
     gone = version is None and event["poll"]["waited"] > LISTED_WITHIN
@@ -51,3 +54,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "summary": None,
         "trainingSeconds": None,
     }
+
+
+def _evaluated(version: Any, source: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The version's F1 and evaluation summary, or those of what it is a copy of; None where there are none yet."""
+    summary = summary_of(version)
+    if summary:
+        return {"f1": version["EvaluationResult"]["F1Score"], "summary": summary}
+    return {key: source[key] for key in ("f1", "summary")} if source else None

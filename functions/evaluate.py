@@ -24,16 +24,16 @@ logger = Logger()
 
 @logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"summary", "gate", "project", "projectArn", "version", "live", "measure"} → what the gate makes of it.
+    """{"summary", "gate", "project", "projectArn", "version", "live", "measure", "source"} → the verdict.
 
-    `summary` is an S3Object, `live` the live version's ARN or null. Gives {"verdict", "metrics", "refusal",
-    "measure"}: where `measure.needed`, the live model is to be measured, and Evaluate called again with what
-    MeasureChampion made of `measure`, which is null at first.
+    `summary` is an S3Object, `live` the live version's ARN or null, `source` what it is a copy of or null.
+    Gives {"verdict", "metrics", "refusal", "measure"}: where `measure.needed`, the live model is to be measured,
+    and Evaluate called again with what MeasureChampion made of `measure`, which is null at first.
     """
     version = find_version(rekognition, event["projectArn"], event["version"])
     if version is None:
         raise Unexpected(f"There is no version {event['version']} of {event['projectArn']}.")
-    snapshot = snapshot_of(version)
+    snapshot = snapshot_of(version, event.get("source"))
     try:
         challenger = measurements.read(version["ProjectVersionArn"], event["summary"], snapshot)
     except Unreadable as error:

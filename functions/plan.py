@@ -1,5 +1,6 @@
 """Plan: checks the execution's input, and fills in every default."""
 
+import os
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -7,11 +8,13 @@ from customlabels.inputs import resolve
 from customlabels.models import tags_of
 from customlabels.names import version_name
 from customlabels.polling import begin
+from customlabels.promotion import check_source
 from customlabels.settings import Defaults, Settings, read_key
 
 settings = Settings.read()
 defaults = Defaults.read()
 key = read_key()
+source_family = os.environ["SOURCE_PROJECT"]  # what the names of projects begin with that are copied from
 logger = Logger()
 
 
@@ -20,6 +23,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"input", "execution", "since"} → the whole state of the run, as the definition's paths read it."""
     execution = event["execution"]
     run = resolve(event["input"], settings, defaults)
+    if run["copyFrom"]:
+        check_source(run["copyFrom"], run["project"], source_family, execution)
     version = version_name(execution)
     logger.info("planned", extra={"project": run["project"], "version": version})
     return {
@@ -36,6 +41,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         },
         "kmsKey": key,
         "refused": None,
+        "source": None,
+        "compared": {"reuse": None},
+        "preflight": {"findings": None, "page": None},
         "found": {"poll": begin(2, 60, settings.dataset_limit)},
         "pruned": {"poll": begin(5, 60, settings.dataset_limit), "versions": []},
         "reading": {"done": False, "todo": None, "token": None, "part": 0},

@@ -7,12 +7,11 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 from customlabels.clients import PATIENT
 from customlabels.errors import Unexpected
-from customlabels.models import list_versions
+from customlabels.models import GONE_OR_IN_USE, list_versions
 from customlabels.names import parse_version_arn
 from customlabels.polling import TooLong, again, done
 from customlabels.pruning import to_prune
 
-GONE = ("ResourceNotFoundException", "ResourceInUseException")  # deleted, or taken into use, by somebody else
 rekognition = boto3.client("rekognition", config=PATIENT)
 logger = Logger()
 
@@ -42,7 +41,7 @@ def _delete(arn: str) -> bool:
     try:
         rekognition.delete_project_version(ProjectVersionArn=arn)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in GONE:
+        if error.response["Error"]["Code"] not in GONE_OR_IN_USE:
             raise
         return False
     logger.info("deleted", extra={"arn": arn})

@@ -24,7 +24,7 @@ logger = Logger()
 
 @logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{"projectArn", "version", "arn", "summary", "gate", "smokeImages"} → {"asked", "value"}.
+    """{"projectArn", "version", "arn", "summary", "gate", "smokeImages", "source"} → {"asked", "value"}.
 
     SmokeTestFailed where the gate's metric over the answers is below what `judge` asks for. A model that does not
     answer is asked again by the state's Retry. Without an evaluation that can be read nothing is asked.
@@ -50,7 +50,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def _images(event: dict[str, Any], most: int) -> tuple[list[JudgedImage], dict[str, float]]:
     version = find_version(describing, event["projectArn"], event["version"])
-    snapshot = snapshot_of(version) if version else None
+    snapshot = snapshot_of(version, event.get("source")) if version else None
     if not snapshot:
         return [], {}
     try:

@@ -31,6 +31,7 @@ class Stack:
     train: Machine
     batch: Machine
     after: Machine
+    teardown: Machine
     rekognition: Any
     s3: Any
     table: Any
@@ -187,6 +188,7 @@ def deployed(settings: Settings, **variables: str) -> Iterator[Stack]:
         arns = {f"{name}Arn": arn for name, arn in cloud.functions.items()}
         values = {**arns, "TopicArn": topic, "Partition": "aws"}
         batch = Machine(cloud, "batch", values)
+        teardown = Machine(cloud, "teardown", values)
         import boto3
 
         table = boto3.resource("dynamodb").Table(TABLE)
@@ -194,7 +196,8 @@ def deployed(settings: Settings, **variables: str) -> Iterator[Stack]:
             cloud,
             Machine(cloud, "train", values),
             batch,
-            Machine(cloud, "after_train", {**values, "BatchArn": batch.arn}),
+            Machine(cloud, "after_train", {**values, "BatchArn": batch.arn, "TeardownMachineArn": teardown.arn}),
+            teardown,
             cloud.client("rekognition"),
             s3,
             table,

@@ -11,6 +11,7 @@ RunError
 ├── SmokeTestFailed   the model runs but does not answer as it was evaluated
 ├── SwitchFailed      the model runs but could not be made the live one
 ├── TooManyFailures   more images of a batch failed than it tolerates
+├── TeardownFailed    a teardown left something of the project
 └── Unexpected        anything else
 """
 
@@ -57,6 +58,10 @@ class SwitchFailed(RunError):
 
 class TooManyFailures(RunError):
     """More images of a batch failed than it tolerates."""
+
+
+class TeardownFailed(RunError):
+    """A teardown left something of the project."""
 
 
 class Unexpected(RunError):

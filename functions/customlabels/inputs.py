@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from customlabels.batching.places import RESULTS
 from customlabels.errors import InvalidInput
 from customlabels.locations import parse_uri
-from customlabels.names import PROJECT_NAME, VERSION_NAME
+from customlabels.names import PROJECT_NAME, VERSION_NAME, is_version_arn
 from customlabels.preflight.findings import quoted
 from customlabels.settings import Defaults, Settings
 from customlabels.sources import address_of, default_source, parse_source
@@ -62,6 +62,7 @@ _NAME = _Rule(
     'the name of a version, or "previous"',
     lambda value: isinstance(value, str) and VERSION_NAME.fullmatch(value) is not None,
 )
+_VERSION = _Rule("the ARN of a project version", lambda value: isinstance(value, str) and is_version_arn(value))
 _KEYS = {
     "project": None,
     "training": None,
@@ -70,6 +71,7 @@ _KEYS = {
     "gate": None,
     "model": None,
     "switchTo": _NAME,
+    "copyFrom": _VERSION,
     "minNewImages": _whole(0),
     "keepVersions": _whole(1),
     "dryRun": _FLAG,
@@ -92,9 +94,9 @@ _BATCH = {
 def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any]:
     """The run that `given` (the execution's input) asks for, complete.
 
-    Gives {"project", "training": {"source", "refresh"}, "testing": same, "gate", "model", "switchTo",
+    Gives {"project", "training": {"source", "refresh"}, "testing": same, "gate", "model", "switchTo", "copyFrom",
     "minNewImages", "keepVersions", "dryRun", "force"}; InvalidInput names the key, the value and what is accepted.
-    A run that switches to a version that exists has null sources.
+    A run that switches to a version that exists, or copies one, has null sources.
     """
     if not isinstance(given, dict):
         raise InvalidInput(f"The input is {quoted(given)}; accepted is a JSON object, {{}} for all defaults.")
@@ -118,9 +120,17 @@ def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any
     for key, value in plain.items():
         _hold(key, value, _KEYS[key])
     parts: dict[str, Any] = {"training": None, "testing": None}
-    switch_to = _switch_to(given, model)
-    if switch_to is not None:
-        return {"project": project, **parts, "gate": defaults.gate, "model": model, "switchTo": switch_to, **plain}
+    switch_to, copy_from = _switch_to(given, model), _copy_from(given)
+    if switch_to is not None or copy_from is not None:
+        return {
+            "project": project,
+            **parts,
+            "gate": _section("gate", given, defaults.gate, _GATE),
+            "model": model,
+            "switchTo": switch_to,
+            "copyFrom": copy_from,
+            **plain,
+        }
     for key, parameter, text in (
         ("training", "TrainingSource", defaults.training_source),
         ("testing", "TestingSource", defaults.testing_source),
@@ -137,6 +147,7 @@ def resolve(given: Any, settings: Settings, defaults: Defaults) -> dict[str, Any
         "gate": _section("gate", given, defaults.gate, _GATE),
         "model": model,
         "switchTo": None,
+        "copyFrom": None,
         **plain,
     }
 
@@ -190,6 +201,20 @@ def _output(given: Any, root: str, name: str) -> str:
     return given if given.endswith("/") else f"{given}/"
 
 
+def resolve_teardown(given: Any, settings: Settings) -> dict[str, Any]:
+    """What a teardown's input asks for, complete: {"project", "dryRun", "force"}; InvalidInput as for a run."""
+    if not isinstance(given, dict):
+        raise InvalidInput(
+            f"The input is {quoted(given)}; accepted is a JSON object, {{}} for the stack's project."
+        )
+    flags = {"dryRun": _FLAG, "force": _FLAG}
+    _known("", given, {"project": None, **flags})
+    for key, rule in flags.items():
+        _hold(key, given.get(key, False), rule)
+    project = _project(given.get("project", settings.project), settings.project)
+    return {"project": project, **{key: given.get(key, False) for key in flags}}
+
+
 def _switch_to(given: Mapping[str, Any], model: Mapping[str, Any]) -> str | None:
     """The version that a run switches to; it trains nothing, so that what says how to train is refused."""
     if "switchTo" not in given:
@@ -206,6 +231,21 @@ def _switch_to(given: Mapping[str, Any], model: Mapping[str, Any]) -> str | None
             "model.keepRunning is false beside switchTo; accepted is true, as it makes a version live."
         )
     return str(given["switchTo"])
+
+
+def _copy_from(given: Mapping[str, Any]) -> str | None:
+    """The version of another project that a run copies; it trains nothing, but is judged like a training."""
+    if "copyFrom" not in given:
+        return None
+    _hold("copyFrom", given["copyFrom"], _KEYS["copyFrom"])
+    accepted = ("project", "copyFrom", "gate", "model", "keepVersions")
+    other = [key for key in given if key not in accepted]
+    if other:
+        raise InvalidInput(
+            f"{other[0]} stands beside copyFrom, which trains nothing; accepted beside it are project, gate, "
+            f"model and keepVersions."
+        )
+    return str(given["copyFrom"])
 
 
 def keeps_running(given: Any, default: bool) -> bool:

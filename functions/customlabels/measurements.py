@@ -31,13 +31,18 @@ def summary_of(version: "ProjectVersionDescriptionTypeDef") -> dict[str, Any] | 
     return dict(place) if place else None
 
 
-def snapshot_of(version: "ProjectVersionDescriptionTypeDef") -> dict[str, Any] | None:
-    """The S3Object of the evaluation manifest of the test images; None if the version has none."""
+def snapshot_of(
+    version: "ProjectVersionDescriptionTypeDef", source: dict[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """The S3Object of the evaluation manifest of the test images; None if the version has none.
+
+    Of a copy the service tells none: it has that of its `source`, as ChooseSource gives it.
+    """
     assets = version.get("TestingDataResult", {}).get("Output", {}).get("Assets", [])
     for asset in assets:
         if place := asset.get("GroundTruthManifest", {}).get("S3Object"):
             return dict(place)
-    return None
+    return source["snapshot"] if source else None
 
 
 def parts_prefix(project: str, version: str) -> str:

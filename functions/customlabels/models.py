@@ -17,6 +17,7 @@ RUNNING = ("STARTING", "RUNNING", "STOPPING")  # the statuses of a version that 
 STARTABLE = ("TRAINING_COMPLETED", "COPYING_COMPLETED", "STOPPED", "FAILED")
 # It is being started or stopped by somebody else; no slot is free; it is gone.
 REFUSED_STARTS = ("ResourceInUseException", "LimitExceededException", "ResourceNotFoundException")
+GONE_OR_IN_USE = ("ResourceNotFoundException", "ResourceInUseException")  # what a deletion may meet and wait out
 CLOCK_SKEW = 60  # seconds by which the clocks of two services may differ
 EXECUTION_TAG = "execution"  # its value is the ARN of the execution that answers for the resource
 SINCE_TAG = "since"  # and when that began: a name may be used for another execution once the first is forgotten
@@ -132,6 +133,11 @@ def read_live(table: "Table", project: str) -> Live:
         if f"{key.lower()}Units" in item
     }
     return Live(item.get("projectVersionArn"), item.get("previous"), units)
+
+
+def forget_live(table: "Table", project: str) -> None:
+    """Let no version be live; where none is, nothing changes."""
+    table.delete_item(Key={"project": project, "item": "live"})
 
 
 def read_live_arn(dynamodb: "DynamoDBClient", table: str, project: str) -> str | None:

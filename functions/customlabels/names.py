@@ -37,6 +37,11 @@ def tag_value(execution_arn: str) -> str:
     return re.sub(r"[^\w\s.:/=+\-@]", "-", execution_arn)[:256]
 
 
+def is_version_arn(text: str) -> bool:
+    """Whether a text has the form of a project version's ARN."""
+    return _VERSION_ARN.fullmatch(text) is not None
+
+
 def parse_version_arn(arn: str) -> VersionName:
     """Project and version named by a project version's ARN; ValueError for any other text."""
     match = _VERSION_ARN.fullmatch(arn)

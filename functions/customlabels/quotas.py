@@ -34,15 +34,16 @@ def check_quotas(
     protected: Collection[str],
     *,
     reuse: str | None,
+    copies: bool = False,
     freed: str | None = None,
 ) -> None:
     """QuotaExceeded, with what would avoid it, where a run of `project` cannot get to its end.
 
     It will prune the project to `keep` versions with its own, `protected` ones (ARNs) aside; one that goes on with
-    the version `reuse` trains none; one that switches in place stops the version `freed` first.
+    the version `reuse`, or `copies` one, trains none; one that switches in place stops the version `freed` first.
     """
     training = _with_status(versions, ("TRAINING_IN_PROGRESS",))
-    if len(training) >= quotas.trainings and reuse is None:
+    if len(training) >= quotas.trainings and reuse is None and not copies:
         raise QuotaExceeded(
             f"{len(training)} trainings are under way ({_some(training)}) and the account's quota is "
             f"{quotas.trainings}: start this run once one has ended, or have it raised and set TrainingQuota."

@@ -117,6 +117,7 @@ CHOICES: tuple[Choice, ...] = (
             "CopyProjectVersion of a version without a model",
             "InvalidParameter; of one that is DELETING: ResourceInUse",
         ),
+        ("CopyProjectVersion within a project", "InvalidParameter"),
         ("StatusMessage", "a sentence for each state"),
     ),
     *_area(

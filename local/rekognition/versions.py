@@ -132,6 +132,8 @@ def copy_project_version(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         if source.training is None or source.training.model is None:
             raise InvalidParameter(f"The model to copy is {source.status}.")
         project = _trainable(space, request["DestinationProjectArn"])
+        if project.arn == source_arn:
+            raise InvalidParameter("A model is copied to another project, not within its own.")
         _check_new(call, project, request)
         version = _new(call, space, project, request, "COPYING_IN_PROGRESS")
         version.source = version_arn

@@ -250,6 +250,14 @@ def test_what_a_dataset_becomes(socket: Socket, state: str, call: str, then: str
         assert {status(socket, each) for each in moved} == {last}
 
 
+def test_a_version_is_copied_to_another_project_only(socket: Socket) -> None:
+    project, version = socket.trained()
+    assert refusal(lambda: socket.copy(project, version, project)) == INVALID
+    other = socket.project("other")
+    assert refusal(lambda: socket.copy(other, version, project)) == NOT_FOUND
+    assert socket.version(socket.copy(project, version, other))["Status"] == "COPYING_IN_PROGRESS"
+
+
 def test_a_copy_of_a_dataset_needs_one_that_is_ready(socket: Socket) -> None:
     _, arn = creating(socket)
     other = socket.project("other")

@@ -105,14 +105,16 @@ def _beside(service: str, operation: str, params: dict[str, Any]) -> list[tuple[
     """What a call needs beside its own action."""
     found: list[tuple[str, str]] = []
     if service == "rekognition" and params.get("Tags") and operation != "TagResource":
-        found.append(("rekognition:TagResource", params["ProjectArn"]))
+        found.append(("rekognition:TagResource", params.get("ProjectArn") or params["DestinationProjectArn"]))
+    if operation == "CopyProjectVersion":
+        found.append(("rekognition:CopyProjectVersion", params["SourceProjectVersionArn"]))
     if operation == "CopyObject":
         place = params["CopySource"]
         bucket, _, key = place.partition("/") if isinstance(place, str) else (place["Bucket"], "", place["Key"])
         found.append(("s3:GetObject", _object(bucket, key)))
     if operation == "DetectCustomLabels" and "S3Object" in params["Image"]:
         found.append(("s3:GetObject", _object(params["Image"]["S3Object"]["Bucket"], "uploads/image")))
-    if operation == "CreateProjectVersion" and "OutputConfig" in params:
+    if operation in ("CreateProjectVersion", "CopyProjectVersion") and "OutputConfig" in params:
         place = params["OutputConfig"]
         found.append(("s3:PutObject", _object(place["S3Bucket"], f"{place['S3KeyPrefix']}x")))
     if operation == "CreateProjectVersion" and "KmsKeyId" in params:

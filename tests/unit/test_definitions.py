@@ -84,8 +84,15 @@ FUNCTIONS = [task for task in TASKS if task.values[0]["Resource"].startswith("${
 
 # What no function of a machine raises; the states' Retry lists everything else.
 NOT_RAISED = {
-    "train.asl.json": {"ModelRejected", "TooManyFailures"},
-    "batch.asl.json": {"DatasetRejected", "TrainingFailed", "ModelRejected", "SmokeTestFailed", "SwitchFailed"},
+    "train.asl.json": {"ModelRejected", "TooManyFailures", "TeardownFailed"},
+    "batch.asl.json": {
+        *("DatasetRejected", "TrainingFailed", "ModelRejected", "SmokeTestFailed", "SwitchFailed"),
+        "TeardownFailed",
+    },
+    "teardown.asl.json": {
+        *("QuotaExceeded", "DatasetRejected", "TrainingFailed", "ModelRejected", "StartFailed"),
+        *("SmokeTestFailed", "SwitchFailed", "TooManyFailures"),
+    },
 }
 
 
@@ -106,7 +113,7 @@ def test_what_a_function_says_is_final_and_anything_else_is_tried_again(file, st
     assert other["ErrorEquals"] == ["States.ALL"]
 
 
-@pytest.mark.parametrize("name", ["CleanUp", "Conclude", "EndBatch"])
+@pytest.mark.parametrize("name", ["CleanUp", "Conclude", "EndBatch", "FailTeardown"])
 def test_the_last_resort_goes_on_trying(name):
     final, other = definition("after_train.asl.json")["States"][name]["Retry"]
     assert (final["ErrorEquals"], final["MaxAttempts"]) == (["Unexpected"], 0)
@@ -188,6 +195,17 @@ def test_the_children_of_a_map_give_nothing_back():
                 assert state["ResultPath"] is None
                 for inner in state["ItemProcessor"]["States"].values():
                     assert inner["OutputPath"] is None or "End" not in inner
+
+
+def test_every_failure_of_a_teardown_is_named_and_lets_go():
+    from customlabels.errors import NAMES
+
+    after = {"FailTeardown", "PublishDeleted", "NotifyDeleted", "PublishFailure", "NotifyFailed"}
+    for name, state in definition("teardown.asl.json")["States"].items():
+        if state["Type"] == "Task" and name not in after:
+            last = state["Catch"][-1]
+            assert (last["ErrorEquals"], last["Next"]) == (["States.ALL"], "FailTeardown"), name
+            assert last["ResultPath"].removeprefix("$.failed.") in NAMES, name
 
 
 @pytest.mark.parametrize("file", FILES)

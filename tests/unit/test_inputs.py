@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 from customlabels.errors import InvalidInput
-from customlabels.inputs import keeps_running, project_of, resolve, resolve_batch
+from customlabels.inputs import keeps_running, project_of, resolve, resolve_batch, resolve_teardown
+from customlabels.promotion import check_source
 from customlabels.settings import Defaults, Settings
 
 SETTINGS = Settings("parts", "data", "state", 10800, 108000, 3600, "parts", "CustomLabels")
@@ -33,6 +34,7 @@ def test_an_empty_input_means_every_default():
         },
         "model": {"minUnits": 1, "maxUnits": 1, "strategy": "blue-green", "keepRunning": True, "smokeImages": 5},
         "switchTo": None,
+        "copyFrom": None,
         "minNewImages": 0,
         "keepVersions": 10,
         "dryRun": False,
@@ -220,3 +222,64 @@ def test_a_batch_that_is_not_accepted_is_refused_with_what_is(given, says):
     with pytest.raises(InvalidInput) as refused:
         resolve_batch(given, SETTINGS, "run-1")
     assert says in str(refused.value)
+
+
+COPIED = "arn:aws:rekognition:eu-west-1:123456789012:project/parts-dev/version/one/1690556751958"
+EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:parts-train:one"
+
+
+def test_a_copy_is_judged_by_the_gate_of_its_input_and_trains_nothing():
+    run = resolve({"copyFrom": COPIED, "gate": {"minimum": 0.5}, "keepVersions": 3}, SETTINGS, DEFAULTS)
+    assert (run["copyFrom"], run["switchTo"], run["training"], run["testing"]) == (COPIED, None, None, None)
+    assert (run["gate"]["minimum"], run["gate"]["maxRegression"], run["keepVersions"]) == (0.5, 0.02, 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"copyFrom": "one"}, "copyFrom is 'one'; accepted is the ARN of a project version."),
+        ({"copyFrom": None}, "copyFrom is None; accepted is the ARN of a project version."),
+        ({"copyFrom": COPIED, "training": {}}, "training stands beside copyFrom, which trains nothing; accepted"),
+        ({"copyFrom": COPIED, "dryRun": True}, "dryRun stands beside copyFrom"),
+        ({"copyFrom": COPIED, "switchTo": "previous"}, "copyFrom stands beside switchTo"),
+        ({"copyFrom": COPIED, "gate": {"minimum": 2}}, "gate.minimum is 2"),
+    ],
+)
+def test_what_does_not_go_with_a_copy_is_refused(given, says):
+    with pytest.raises(InvalidInput) as caught:
+        resolve(given, SETTINGS, DEFAULTS)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("project", "family", "execution", "says"),
+    [
+        (
+            "parts-dev",
+            "parts",
+            EXECUTION,
+            "copyFrom names a version of project parts-dev itself; switchTo puts live",
+        ),
+        ("parts", "others", EXECUTION, "accepted is one whose name begins with 'others', the stack's parameter"),
+        (
+            "parts",
+            "parts",
+            EXECUTION.replace("eu-", "us-"),
+            "accepted is a version in this Region, us-west-1, and",
+        ),
+        ("parts", "parts", EXECUTION.replace("12:", "13:"), "and account, 123456789013."),
+    ],
+)
+def test_a_source_is_of_another_project_and_the_same_account_and_region(project, family, execution, says):
+    with pytest.raises(InvalidInput) as caught:
+        check_source(COPIED, project, family, execution)
+    assert says in str(caught.value)
+    check_source(COPIED, "parts", "parts", EXECUTION)
+
+
+def test_a_teardown_has_its_defaults_and_its_own_keys():
+    assert resolve_teardown({}, SETTINGS) == {"project": "parts", "dryRun": False, "force": False}
+    given = {"project": "parts-dev", "dryRun": True, "force": True}
+    assert resolve_teardown(given, SETTINGS) == given
+    with pytest.raises(InvalidInput, match="it is not known, accepted are project, dryRun, force"):
+        resolve_teardown({"gate": {}}, SETTINGS)

@@ -69,7 +69,11 @@ def test_every_function_has_a_role_and_a_policy_of_its_own(name):
     for of in functions.values():
         role = resources(name, "AWS::IAM::Role")[of["Role"]["Fn::GetAtt"][0]]
         # These decide, and call nothing.
-        assert role.get("Policies") or of["Handler"] in ("plan.handler", "plan_batch.handler")
+        assert role.get("Policies") or of["Handler"] in (
+            "plan.handler",
+            "plan_batch.handler",
+            "plan_teardown.handler",
+        )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -257,7 +261,7 @@ def test_a_budget_is_made_only_for_who_wants_one():
 
 def test_state_machines_are_logged_and_traced():
     machines = resources("template.yaml", "AWS::StepFunctions::StateMachine")
-    assert set(machines) == {"Train", "Batch", "AfterTrain"}
+    assert set(machines) == {"Train", "Batch", "AfterTrain", "Teardown"}
     for of in machines.values():
         assert of["LoggingConfiguration"]["Level"] == "ALL"
         assert of["TracingConfiguration"] == {"Enabled": True}
@@ -273,9 +277,11 @@ def test_a_run_that_is_ended_from_outside_starts_the_clean_up():
     (rule,) = resources("template.yaml", "AWS::Events::Rule").values()
     assert rule["EventPattern"]["detail"]["status"] == ["ABORTED", "TIMED_OUT", "FAILED"]
     machines = rule["EventPattern"]["detail"]["stateMachineArn"]
-    for machine, name in zip(machines, ("Train", "Batch"), strict=True):
-        named = source("template.yaml")["Resources"][name]["Properties"]["Name"]["Fn::Sub"]
-        assert machine["Fn::Sub"].endswith(f":stateMachine:{named}")
+    for machine, logical in zip(machines, ("Train", "Batch", "Teardown"), strict=True):
+        name = source("template.yaml")["Resources"][logical]["Properties"]["Name"]["Fn::Sub"]
+        assert machine["Fn::Sub"].endswith(f":stateMachine:{name}")
+    after = source("template.yaml")["Resources"]["AfterTrain"]["Properties"]["DefinitionSubstitutions"]
+    assert after["TeardownMachineArn"] == machines[2]
 
 
 OPEN_PATHS = {"/", "/page/{name}", "/health", "/openapi.json"}

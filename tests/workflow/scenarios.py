@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from tests.context import CONTEXT
 from tests.images import LABELS, picture
-from tests.stack import BUCKET, Stack
+from tests.stack import BUCKET, PROJECT, Stack
 from tests.workflow.engine import Result
 from tests.workflow.worlds import Trained, held
 
@@ -70,9 +70,43 @@ def rejected(trained: Trained) -> tuple[Stack, Any]:
     return trained[0], {**trained[2], "gate": {"minimum": 0.6, "minimumTestImages": 500}}
 
 
+def copy(trained: Trained) -> tuple[Stack, Any]:
+    """A version of another project is made live."""
+    stack, arns, given = trained
+    origin = f"{PROJECT}-origin"
+    if not stack.rekognition.describe_projects(ProjectNames=[origin])["ProjectDescriptions"]:
+        (project,) = stack.rekognition.describe_projects(ProjectNames=[PROJECT])["ProjectDescriptions"]
+        made = stack.rekognition.create_project(ProjectName=origin)["ProjectArn"]
+        stack.cloud.clock.advance(60)
+        stack.rekognition.copy_project_version(
+            SourceProjectArn=project["ProjectArn"],
+            SourceProjectVersionArn=arns["two"],
+            DestinationProjectArn=made,
+            VersionName="origin",
+            OutputConfig={"S3Bucket": BUCKET, "S3KeyPrefix": f"training-output/{origin}"},
+        )
+        stack.cloud.clock.advance(3600)
+    (project,) = stack.rekognition.describe_projects(ProjectNames=[origin])["ProjectDescriptions"]
+    found = stack.rekognition.describe_project_versions(ProjectArn=project["ProjectArn"])
+    arn = found["ProjectVersionDescriptions"][0]["ProjectVersionArn"]
+    return stack, {"copyFrom": arn, **{key: given[key] for key in ("gate", "keepVersions")}}
+
+
 SCENARIOS: dict[str, Scenario] = {
     each.__name__: each
-    for each in (switch, switch_in_place, unchanged, tested, train, merge, split, adopted, restored, rejected)
+    for each in (
+        switch,
+        switch_in_place,
+        unchanged,
+        tested,
+        train,
+        merge,
+        split,
+        adopted,
+        restored,
+        rejected,
+        copy,
+    )
 }
 
 

@@ -1,4 +1,4 @@
-"""Every Retry and every Catch of every task, of a run and of what follows it, met by an error that it names."""
+"""Every Retry and every Catch of a run, a teardown and what follows them, met by an error that it names."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from local.moto.private import module
+from tests.stack import PROJECT, Stack
 from tests.templates import definition, states
 from tests.workflow.scenarios import (
     BATCHES,
@@ -18,7 +19,9 @@ from tests.workflow.scenarios import (
 )
 from tests.workflow.worlds import held
 
-RUN, BATCH, AFTER = (states(definition(f"{name}.asl.json")) for name in ("train", "batch", "after_train"))
+RUN, BATCH, AFTER, TEARDOWN = (
+    states(definition(f"{name}.asl.json")) for name in ("train", "batch", "after_train", "teardown")
+)
 EXEC = "stepfunctions.parser.asl.component.state.exec"
 THROTTLED, DENIED, UNFORESEEN = "Rekognition.ThrottlingException", "Rekognition.AccessDeniedException", "KeyError"
 # The scenario that comes to a state; the others are walked by `train`.
@@ -29,6 +32,7 @@ WAYS = {
     ],
     "switch_in_place": ["StopLive"],
     "tested": ["StopTested", "CheckTested", "StartLive"],
+    "copy": ["ChooseSource", "CopyModel"],
     "merge": ["MergeTrainEntries", "MergeTestEntries", "MeasureChampion"],
     "split": ["CreateEmptyTestDataset", "DistributeEntries", "CheckDistribution"],
     "adopted": ["AdoptTrainDataset", "AdoptTestDataset", "AdoptVersion"],
@@ -36,6 +40,7 @@ WAYS = {
     "rejected": ["CleanUp", "ConcludeFailure", "PublishFailure", "NotifyFailed"],
 }
 SCENARIO_OF = {state: scenario for scenario, names in WAYS.items() for state in names}
+DOOMED = f"{PROJECT}-doomed"  # the project of the teardowns
 FIRST = "CreateProject"  # of a project's first run only, which has no world
 
 
@@ -211,13 +216,10 @@ def test_the_clean_up_of_a_batch_goes_on(trained, world, failing, error):
     assert stack.running() == []
 
 
-@pytest.mark.parametrize(
-    ("name", "error"),
-    [
-        pytest.param(None, None, id="what passes"),
-        *(each for each in catches(AFTER) if each.values[0] != "EndBatch"),
-    ],
-)
+OF_RUNS = {name: state for name, state in AFTER.items() if name not in ("EndBatch", "FailTeardown")}
+
+
+@pytest.mark.parametrize(("name", "error"), [pytest.param(None, None, id="what passes"), *catches(OF_RUNS)])
 def test_the_clean_up_from_outside_goes_on(trained, world, failing, name, error):
     stack, given = SCENARIOS["switch"](trained)
     result = stack.run(given, stop_at="SmokeTest")
@@ -233,3 +235,69 @@ def test_the_clean_up_from_outside_goes_on(trained, world, failing, name, error)
     failing.due.clear()
     settle(stack, result, given)
     assert_consistent(stack, stack.run({"switchTo": "nowhere"}))
+
+
+@pytest.fixture
+def doomed(world: Stack) -> Stack:
+    """A stack with a project, and some items of it, to be torn down."""
+    world.rekognition.create_project(ProjectName=DOOMED)
+    for item in ("live", "run#1"):
+        world.table.put_item(Item={"project": DOOMED, "item": item, "projectVersionArn": "arn"})
+    return world
+
+
+def assert_torn_down(stack: Stack) -> None:
+    """Nothing of the project is left, or a teardown with nothing in its way sees to it."""
+    result = stack.teardown.run({"project": DOOMED})
+    assert result.status == "SUCCEEDED", result.cause
+    assert stack.rekognition.describe_projects(ProjectNames=[DOOMED])["ProjectDescriptions"] == []
+    assert [item for item in stack.table.scan()["Items"] if item["project"] == DOOMED] == []
+
+
+@pytest.mark.parametrize("first", [None, "ListProject"], ids=["to its end", "to its failure"])
+def test_what_passes_costs_no_teardown(doomed, failing, first):
+    failing.every(TEARDOWN)
+    if first:
+        failing.add(TEARDOWN, first, "Unexpected")
+    result = doomed.teardown.run({"project": DOOMED})
+    assert (result.status, result.error) == (("FAILED", "Unexpected") if first else ("SUCCEEDED", None)), (
+        result.cause
+    )
+    tasks = {name for name in result.states if TEARDOWN[name]["Type"] == "Task"}
+    assert failing.met == tasks
+    failing.due.clear()
+    assert_torn_down(doomed)
+
+
+@pytest.mark.parametrize(("name", "error"), catches(TEARDOWN))
+def test_what_stays_ends_the_teardown_with_a_name(doomed, failing, name, error):
+    on_failure = ("FailTeardown", "PublishFailure", "NotifyFailed")
+    if name in on_failure:
+        failing.add(TEARDOWN, "DeleteDatasets", "Unexpected")
+    failing.add(TEARDOWN, name, error)
+    result = doomed.teardown.run({"project": DOOMED})
+    assert name in failing.met
+    if name in ("PublishDeleted", "NotifyDeleted"):
+        assert result.status == "SUCCEEDED", result.cause
+    else:
+        from customlabels.errors import NAMES
+
+        assert result.status == "FAILED"
+        assert result.error in NAMES, (result.error, result.cause)
+        assert result.cause
+    assert_torn_down(doomed)
+
+
+@pytest.mark.parametrize("error", [None, "Unexpected"], ids=["what passes", "what stays"])
+def test_the_clean_up_after_a_teardown_goes_on(doomed, failing, error):
+    given = {"project": DOOMED}
+    result = doomed.teardown.run(given, stop_at="StopVersions")
+    if error:
+        failing.add(AFTER, "FailTeardown", error)
+    else:
+        failing.every(AFTER)
+    cleaned = doomed.ended(result, given, doomed.teardown)
+    assert "FailTeardown" in failing.met
+    assert cleaned.status == ("FAILED" if error else "SUCCEEDED"), cleaned.cause
+    failing.due.clear()
+    assert_torn_down(doomed)
