@@ -14,6 +14,7 @@ rekognition = boto3.client("rekognition", config=PATIENT)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"project", "datasets": {"poll", "deleted"}} → {"poll", "deleted": ARNs}; one being made is awaited."""
     project, before = find_project(rekognition, event["project"]), event["datasets"]

@@ -14,6 +14,7 @@ rekognition = boto3.client("rekognition", config=PATIENT)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"project", "poll"} → {"poll"}; a project in use is asked for again until the limit."""
     project = find_project(rekognition, event["project"])

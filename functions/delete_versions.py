@@ -17,6 +17,7 @@ rekognition = boto3.client("rekognition", config=PATIENT)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"projectArn", "versions": {"poll", "deleted"}} → {"poll", "deleted": names, "moving"}.
 

@@ -22,6 +22,7 @@ table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"execution", "failed", and the teardown's state or "ended"} → {"error", "cause", "told", and what is told}.
 

@@ -17,6 +17,7 @@ table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"project"} → {"projectArn", "status", "found": {"project", "versions", "datasets", "items"}, "kept"}.
 

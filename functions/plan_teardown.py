@@ -11,6 +11,7 @@ settings = Settings.read()
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"input", "execution", "since"} → the whole state of the teardown, as the definition's paths read it."""
     asked = resolve_teardown(event["input"], settings)
