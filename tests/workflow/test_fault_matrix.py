@@ -26,7 +26,7 @@ ROUNDS = 10  # as many as an operation has errors that pass, before and after th
 SAMPLE = 3  # errors that stay, of each scenario
 SEED = 20261127
 SECONDS = 300.0  # a call is tried dozens of times before its failure is final
-RUNS = ("train", "switch", "switch_in_place", "merge", "tested", "split", "restored", "rejected")
+RUNS = ("train", "switch", "switch_in_place", "merge", "tested", "split", "restored", "rejected", "copy")
 ENDS = {"restored": "DatasetRejected", "rejected": "ModelRejected"}
 
 
