@@ -15,6 +15,7 @@ rekognition = boto3.client("rekognition", config=PATIENT)
 logger = Logger()
 
 
+@logger.inject_lambda_context(correlation_id_path="execution")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"copyFrom": ARN} → what is known of the version; InvalidInput where there is none.
 
