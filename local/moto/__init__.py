@@ -24,6 +24,7 @@ from typing import Any
 from unittest.mock import patch
 
 from local.cloud import LOOPBACK, REGION, environment
+from local.moto.direct import answer_directly
 from local.moto.functions import add_functions
 from local.moto.private import ACCOUNT, VERSION, check, module
 from local.moto.rekognition import add_admin, add_service
@@ -199,6 +200,7 @@ def _serve(undo: ExitStack, port: int) -> Any:
     handler = app.MotoRequestHandler
     backends = app.DomainDispatcherApplication(app.create_backend_app)
     server = make_server(LOOPBACK, port, backends, threaded=True, request_handler=handler)
+    answer_directly(undo, backends, f"{LOOPBACK}:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, args=(STOP_LOOK_SECONDS,), daemon=True)
     thread.start()
     undo.callback(server.server_close)

@@ -13,6 +13,7 @@ from botocore.exceptions import ReadTimeoutError
 from customlabels.batching.pacing import Throttle
 
 from tests.conftest import TIMES
+from tests.context import CONTEXT
 from tests.images import LABELS, picture
 from tests.proof.faults import Fault, Plan, installed
 from tests.stack import BUCKET, PROJECT, TABLE, Stack, deployed
@@ -298,7 +299,7 @@ def by_a_run(house: Stack) -> None:
 
 
 def by_the_office(house: Stack) -> None:
-    house.modules["keep_office_hours"].handler({"do": "start"}, None)
+    house.modules["keep_office_hours"].handler({"do": "start"}, CONTEXT)
 
 
 def by_hand(house: Stack) -> None:

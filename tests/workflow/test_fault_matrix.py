@@ -23,7 +23,7 @@ from tests.workflow.scenarios import (
 from tests.workflow.worlds import restore
 
 ROUNDS = 10  # as many as an operation has errors that pass, before and after the effect
-SAMPLE = 3  # errors that stay, of each scenario
+SAMPLE = 1  # errors that stay, of each scenario
 SEED = 20261127
 SECONDS = 300.0  # a call is tried dozens of times before its failure is final
 RUNS = ("train", "switch", "switch_in_place", "merge", "tested", "split", "restored", "rejected", "copy")
@@ -47,7 +47,12 @@ def seen(trained, name):
 
 @pytest.mark.parametrize(
     ("name", "number"),
-    [(name, number) for name in RUNS for number in range(ROUNDS) if thorough() or RUNS[number % 4] == name],
+    [
+        (name, number)
+        for name in RUNS
+        for number in range(ROUNDS)
+        if thorough() or (RUNS[number % 4] == name and number < 4)
+    ],
 )
 def test_an_error_that_passes_costs_no_run(trained, world, name, number):
     plan, points = Plan(), seen(trained, name)

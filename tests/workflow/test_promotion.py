@@ -203,6 +203,9 @@ def test_the_command_promotes_by_name_and_watches(source):
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["output"]["outcome"] == "promoted"
     assert of_production(stack)[1] == "told"
-    for wrong, says in (("two", "'two' is no version"), (f"{PROJECT}/none", "There is no version 'none'")):
+    for wrong, code, says in (
+        ("two", 2, "'two' is no version"),
+        (f"{PROJECT}/none", 3, "There is no version 'none'"),
+    ):
         refused = call(wrong)
-        assert (refused.returncode, says in refused.stderr) == (2, True), refused.stderr
+        assert (refused.returncode, says in refused.stderr) == (code, True), refused.stderr
