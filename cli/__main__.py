@@ -39,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(review_commands.app, name="review")
-app.command("batch")(batch_command.batch_command)
+app.command("batch", epilog=batch_command.EXAMPLES)(batch_command.batch_command)
 
 
 def _watch_to_end(desk: Desk, execution_arn: str, project: str, show: Any = watch.show_result) -> None:
@@ -193,7 +193,7 @@ def rollback_command(
         _start(desk, made, execution_name, desk.project, no_watch)
 
 
-@app.command("promote")
+@app.command("promote", epilog=examples("promote PROJECT/VERSION --project custom-labels-production"))
 def promote_command(
     version: Annotated[str, typer.Argument(metavar="VERSION", help="Its ARN, or PROJECT/VERSION.")],
     name: Annotated[str | None, typer.Option("--name", help="The execution's name, and the version's.")] = None,
@@ -225,7 +225,7 @@ def watch_command(
         _watch_to_end(desk, arn, asked or desk.project)
 
 
-@app.command("status", epilog=examples("status", "status --project parts --json"))
+@app.command("status", epilog=examples("status", "status --project custom-labels-parts --json"))
 def status_command(
     project: ProjectOption = None,
     stack: StackOption = None,
@@ -319,7 +319,7 @@ def stop_command(
         desk.screen.result([{"version": one.name, "status": one.status} for one in stopped])
 
 
-@app.command("report", epilog=examples("report --open", "report run-2026-11-22-101500 --output pages/"))
+@app.command("report", epilog=examples("report --open", "report run-2026-11-22-101500 --output report.html"))
 def report_command(
     version: Annotated[
         str | None, typer.Argument(help="A version; the newest with a report when left out.")
@@ -361,7 +361,7 @@ def completion_command(
         typer.echo(script, nl=False)
 
 
-@app.command("teardown")
+@app.command("teardown", epilog=examples("teardown", "teardown --dry-run --json"))
 def teardown_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be deleted, and end.")] = False,
     force: Annotated[

@@ -6,12 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import run, watch
+from cli import exits, run, watch
+from cli.commands import examples
 from cli.desk import Desk, JsonOption, LocalOption, ProjectOption, StackOption, opened
 from cli.errors import CommandError, Interrupted
 from cli.screen import Screen
 
 LISTS = (".manifest", ".jsonl", ".json", ".txt", ".csv")  # endings of what lists images; all else is a folder
+EXAMPLES = examples(
+    "batch s3://BUCKET/photos/ --wait",
+    "batch s3://BUCKET/photos/ --output s3://DATA_BUCKET/batch/photos/",
+)
 
 
 def batch_command(
@@ -69,9 +74,9 @@ def _watch(desk: Desk, arn: str) -> None:
     watch.show_result(ended, desk.screen)
     if ended["output"]:
         show(ended["output"], desk.screen)
-    desk.screen.result(ended)
+    watch.print_end(ended, desk.screen)
     if ended["status"] != "SUCCEEDED":
-        raise typer.Exit(1)
+        raise typer.Exit(exits.exit_of(ended["error"] or "").code)
 
 
 def show(output: Mapping[str, Any], screen: Screen) -> None:

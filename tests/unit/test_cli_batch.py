@@ -67,7 +67,7 @@ def test_a_batch_is_started_and_watched(stack: Stack, images: dict[str, Any]) ->
     failed = process(IMAGES, "--output", output, "--wait", "--json", "--name", "again")
     assert failed.returncode == 1, failed.stderr
     ended = json.loads(failed.stdout)
-    assert (ended["name"], ended["status"], ended["error"]) == ("again", "FAILED", "TooManyFailures")
+    assert (ended["name"], ended["status"], ended["error"]["name"]) == ("again", "FAILED", "TooManyFailures")
 
     begun = process(IMAGES, "--project", PROJECT, "--json")
     assert begun.returncode == 0, begun.stderr
