@@ -21,7 +21,7 @@ COMMENT = re.compile(r"\s+#.*$")
 OPTIONAL = re.compile(r"\[([^][]+)\]")
 # A word in capitals that is neither set here nor read from the environment.
 CAPITALS = re.compile(r"(?<![\w$.-])(?:[A-Z][A-Z_]+|N)(?![\w=])…?")
-NO_PLACEHOLDERS = frozenset({"AISERVICES_OPT_OUT_POLICY", "CAPABILITY_IAM"})
+NO_PLACEHOLDERS = frozenset({"AISERVICES_OPT_OUT_POLICY"})
 # Names that stand for those that a reader has, and the placeholder that each is filled in as.
 EXAMPLES = {
     r"run-\d{4}-\d\d-\d\d-\d{6}|version1": "VERSION",
@@ -34,7 +34,7 @@ PLACEHOLDERS = frozenset(
         *("API_KEY_ID", "API_URL", "BUCKET", "DATA_BUCKET", "FOLDER", "IMAGE", "N", "PROJECT", "VERSION"),
         *("DIGEST…", "EXECUTION_ARN", "ID", "ID…", "IMAGE_ADDRESS"),
         *("OLD_BUCKET", "OLD_STACK", "TEST_DATASET_ARN", "TRAINING_DATASET_ARN"),
-        *("OWNER", "POLICY", "REPOSITORY", "ROOT"),
+        *("POLICY", "ROOT"),
     }
 )
 
@@ -139,6 +139,11 @@ ITSELF = Elsewhere(".ci/run", "it runs the tests")
 BENCH = "it takes minutes; the test runs the same functions"
 PYTHON = "it builds for a Python that this machine may lack; the test reads what sam reads"
 SETTINGS = Elsewhere("tests/unit/test_environments.py::test_sam_knows_every_option", PYTHON)
+ROLES = (
+    "aws cloudformation deploy --stack-name pipeline-prod --template-file docs/pipeline/role.yaml"
+    " --capabilities CAPABILITY_IAM --parameter-overrides Repository=OWNER/REPOSITORY GitHubEnvironment=prod"
+    " StackName=prod-custom-labels"
+)
 ELSEWHERE = {
     "make demo": DEMO,
     "LOCAL_CLOUD_PORT=4600 make demo": DEMO,
@@ -179,4 +184,7 @@ ELSEWHERE = {
     "sam deploy --config-env prod": SETTINGS,
     "sam build --config-env prod-inference": SETTINGS,
     "sam deploy --config-env prod-inference": SETTINGS,
+    ROLES: Elsewhere(
+        "tests/unit/test_pipeline.py::test_the_roles_are_valid", "the local cloud knows no identity providers"
+    ),
 }

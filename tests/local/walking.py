@@ -96,6 +96,7 @@ class Shell:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_heed_interrupts,
             )
             try:
                 os.write(keyboard, stdin.encode())
@@ -126,6 +127,11 @@ class Shell:
         status, output = self.run(text, stdin)
         assert status == 0, f"{text}\n{output}"
         return output
+
+
+def _heed_interrupts() -> None:
+    """Let a process be ended by SIGINT though the tests run in the background of a shell, which has it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass
@@ -166,7 +172,6 @@ class World:
     image = "photo.jpg"
     n = 1
     old_bucket = OLD_BUCKET
-    owner, repository = "someone", "parts"
 
     @property
     def project(self) -> str:
