@@ -105,6 +105,7 @@ class Shell:
                 started.wait(SECONDS)
             except BaseException:
                 os.killpg(started.pid, signal.SIGKILL)  # with whatever the command has started
+                started.wait()
                 raise
             finally:
                 os.close(keyboard)
