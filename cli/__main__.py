@@ -28,7 +28,7 @@ from cli import (
 from cli.commands import Commands, examples
 from cli.desk import Desk, JsonOption, LimitOption, LocalOption, ProjectOption, StackOption
 from cli.desk import opened as _desk
-from cli.errors import CommandError
+from cli.errors import Busy, CommandError
 from cli.screen import Screen
 
 app = typer.Typer(
@@ -193,7 +193,7 @@ def rollback_command(
         _start(desk, made, execution_name, desk.project, no_watch)
 
 
-@app.command("promote", epilog=examples("promote PROJECT/VERSION --project custom-labels-production"))
+@app.command("promote", epilog=examples("promote custom-labels-dev/run-2026-11-22-101500"))
 def promote_command(
     version: Annotated[str, typer.Argument(metavar="VERSION", help="Its ARN, or PROJECT/VERSION.")],
     name: Annotated[str | None, typer.Option("--name", help="The execution's name, and the version's.")] = None,
@@ -361,7 +361,7 @@ def completion_command(
         typer.echo(script, nl=False)
 
 
-@app.command("teardown", epilog=examples("teardown", "teardown --dry-run --json"))
+@app.command("teardown", epilog=examples("teardown --dry-run", "teardown --yes --json"))
 def teardown_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be deleted, and end.")] = False,
     force: Annotated[
@@ -383,7 +383,7 @@ def teardown_command(
             desk.screen.result(listed)
             return
         if listed["reason"] and not force:
-            raise CommandError(listed["reason"])
+            raise Busy(listed["reason"])
         if not yes:
             teardown.confirm(desk.project)
         begun = run.start(desk.cloud, arn, name, asked)

@@ -12,11 +12,11 @@ from cli.desk import Desk, JsonOption, LocalOption, ProjectOption, StackOption, 
 from cli.errors import CommandError, Interrupted
 from cli.screen import Screen
 
-LISTS = (".manifest", ".jsonl", ".json", ".txt", ".csv")  # endings of what lists images; all else is a folder
 EXAMPLES = examples(
-    "batch s3://BUCKET/photos/ --wait",
-    "batch s3://BUCKET/photos/ --output s3://DATA_BUCKET/batch/photos/",
+    "batch s3://DATA_BUCKET/shots/ --wait",
+    "batch s3://DATA_BUCKET/shots/ --output s3://DATA_BUCKET/batch/shots/ --tolerated 0.01 --json",
 )
+LISTS = (".manifest", ".jsonl", ".json", ".txt", ".csv")  # endings of what lists images; all else is a folder
 
 
 def batch_command(

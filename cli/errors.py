@@ -71,6 +71,12 @@ class Unreachable(CommandError):
     exit = Exit.Unreachable
 
 
+class Busy(CommandError):
+    """Another execution is at work on the project, or a lease holds it."""
+
+    exit = Exit.RunInProgress
+
+
 class QuotaExceeded(CommandError):
     """A quota of the account or of the API key is used up."""
 

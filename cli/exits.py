@@ -25,7 +25,11 @@ class Exit(Enum):
     DatasetRejected = (8, "the data cannot be trained on", ())
     QuotaExceeded = (9, "a quota of the account or of the API key is used up", ("LimitExceededException",))
     ModelNotRunning = (10, "no model runs that could answer", ("ModelStarting",))
-    SomeFailed = (11, "some of the images or files were done, the others failed; the output names both", ())
+    SomeFailed = (
+        11,
+        "some of the images or files were done, the others failed; the output names both",
+        ("TooManyFailures",),
+    )
     Interrupted = (130, "Ctrl-C ended the command", ())
 
     def __init__(self, code: int, means: str, errors: tuple[str, ...]) -> None:

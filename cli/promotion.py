@@ -3,7 +3,7 @@
 from botocore.exceptions import ClientError
 from customlabels.names import is_version_arn
 
-from cli.errors import CommandError
+from cli.errors import CommandError, NotFound
 from cli.facts import project_description, project_versions
 from cli.models import find
 from cli.stack import Cloud
@@ -23,5 +23,5 @@ def source(cloud: Cloud, named: str) -> str:
             f"Project {project!r} cannot be looked at ({error}): give the version's ARN."
         ) from error
     if description is None:
-        raise CommandError(f"There is no project {project}: give PROJECT/VERSION of one that exists.")
+        raise NotFound(f"There is no project {project}: give PROJECT/VERSION of one that exists.")
     return find(project_versions(cloud, description["ProjectArn"]), version).arn

@@ -8,7 +8,17 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from customlabels.batching.holding import Use, held_by, is_marked, is_to_stop, keep, let_go, others, release
+from customlabels.batching.holding import (
+    Use,
+    held_by,
+    is_marked,
+    is_to_stop,
+    keep,
+    let_go,
+    others,
+    release,
+    started_by,
+)
 from customlabels.clients import PATIENT
 from customlabels.errors import Unexpected
 from customlabels.executions import ended, is_running
@@ -42,7 +52,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     project = project_of(event["input"], settings.project)
     poll = ending["poll"] or begin(10, 60, settings.model_start_limit + 3600)
     held = held_by(table, project, execution)
-    arn, stopped = held.arn if held else ending.get("arn"), ending.get("stopped", [])
+    # A lease may be gone already though nobody was told: a call that took effect, and got no answer.
+    arn = held.arn if held else ending.get("arn") or started_by(table, project, execution)
+    stopped = ending.get("stopped", [])
     if held:
         let_go(table, project, held, execution)
     status, asked = _leave(project, arn, execution) if arn else ("GONE", False)

@@ -24,6 +24,7 @@ CAPITALS = re.compile(r"(?<![\w$.-])(?:[A-Z][A-Z_]+|N)(?![\w=])…?")
 NO_PLACEHOLDERS = frozenset({"AISERVICES_OPT_OUT_POLICY"})
 # Names that stand for those that a reader has, and the placeholder that each is filled in as.
 EXAMPLES = {
+    r"custom-labels-dev/run-\d{4}-\d\d-\d\d-\d{6}": "PROJECT/VERSION",
     r"run-\d{4}-\d\d-\d\d-\d{6}|version1": "VERSION",
     r"\b\d{8}T\d{9}-[0-9a-f]{12}\b": "ID",
     r"\b[0-9a-f]{16}\b": "DIGEST…",

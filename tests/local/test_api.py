@@ -13,6 +13,7 @@ import requests
 from bench import load
 from local import openapi, samples, venvs
 from tests.command import process
+from tests.rounds import takes_long
 from tests.templates import ROOT, defaults
 
 MIB = 1024 * 1024
@@ -157,6 +158,7 @@ def test_open_routes_are_throttled_by_the_stage(deployed):
     assert {body["code"] for status, body, _ in answers if status == 429} == {"TooManyRequests"}
 
 
+@takes_long("it installs somebody else's programs")
 def test_no_answer_is_undocumented(free, tools, tmp_path):
     """schemathesis; it knows no image, so that it may not ask why its own are refused, and no 405 of a gateway."""
     command = [tools / "st", "run", openapi.DOCUMENT, "--url", free.url, "--header", f"x-api-key: {free.key}"]
@@ -174,6 +176,7 @@ def test_no_answer_is_undocumented(free, tools, tmp_path):
     assert {("uploads", 201), ("model", 200), ("health", 200), ("openapi.json", 200)} <= counts.keys()
 
 
+@takes_long("it installs somebody else's programs")
 def test_a_generated_client_predicts(deployed, trained, tools, image, tmp_path):
     command = [tools / "openapi-python-client", "generate", "--path", openapi.DOCUMENT, "--meta", "none"]
     made = run([*command, "--output-path", tmp_path / "client"], cwd=tmp_path)

@@ -15,9 +15,9 @@ from local import cloud, demo, samples
 from tests.documents import Command, to_run
 from tests.local.conftest import Deployed, free_port, wait_until
 from tests.local.walking import LABELS, OLD_BUCKET, PRODUCTION, Shell, World, checkout
-from tests.rounds import thorough
+from tests.rounds import takes_long
 
-pytestmark = pytest.mark.skipif(not thorough(), reason="it takes many minutes: make test-all runs it")
+pytestmark = takes_long("some hundred commands on clouds of their own")
 
 YES = "y\n" * 5  # to whatever is asked
 
@@ -44,7 +44,7 @@ EXPECTED = {
     r"aws s3 rb": Expected("remove_bucket", before="emptied"),
     r"aws s3 sync": Expected("copy", before="one_missing"),
     r"aws s3 rm": Expected("delete"),
-    r"aws stepfunctions stop-execution": Expected("stopDate", before="answer", after="quiet"),
+    r"aws stepfunctions stop-execution": Expected("stopDate", before="pictured", after="quiet"),
     r"aws cloudformation describe-stacks .*outputs\.yaml": Expected(r"^$", after="told_outputs"),
     r"python -m local\.rekognition": Expected("Custom Labels is up", until="clients need"),
     r"curl .*/_custom-labels/": Expected("CreateProjectVersion", before="up"),
@@ -60,9 +60,10 @@ EXPECTED = {
     r"python -m cli run": Expected("promoted|unchanged"),
     r"python -m cli rollback": Expected("switched", before="two"),
     r"python -m cli promote": Expected("promoted", before="two", after="alone"),
-    r"python -m cli batch .*--wait": Expected("5 answered, 0 failed", before="answer"),
-    r"python -m cli batch": Expected("To watch it", before="answer", after="quiet"),
-    r"python -m cli teardown --dry-run": Expected('"dryRun"'),
+    r"python -m cli batch .*--wait": Expected("5 answered, 0 failed", before="pictured"),
+    r"python -m cli batch": Expected("To watch it", before="pictured", after="quiet"),
+    r"python -m cli teardown --dry-run": Expected("each is deleted for good", after="still_live"),
+    r"python -m cli teardown --yes --json": Expected('"deleted": {', before="anew"),
     r"python -m cli teardown": Expected("deleted", stdin="custom-labels\n", before="unleased"),
     r"python -m cli predict s3": Expected('"predictions"', before="unseen"),
     r"python -m cli predict": Expected("anomaly|normal", before="answer"),
@@ -89,7 +90,8 @@ EXPECTED = {
 BARE = re.compile(
     r"(\w+=\S+ )*make (up|down)|export|aws (rekognition|organizations)|python -m local\.|curl .*_custom-"
 )
-LAST = re.compile(r"python -m cli (stop|teardown)$|sam delete|aws s3 rb")
+LAST = re.compile(r"python -m cli (stop|teardown( --yes --json)?)$|sam delete|aws s3 rb")
+ORDER = ("python", "sam", "aws")
 
 RUN = to_run()
 
@@ -162,6 +164,16 @@ class Walk:
         for name in self.stacks.versions():
             self.world.shell.must(f"python -m cli stop {name}")
 
+    def anew(self) -> None:
+        """There is a project, though it was deleted."""
+        if not self.stacks.versions():
+            self.world.shell.must("python -m cli run")
+        self.unleased()
+
+    def still_live(self) -> None:
+        """Nothing was deleted."""
+        assert self.stacks.live() in self.stacks.versions()
+
     def waiting(self) -> None:
         """Some feedback waits."""
         assert self.world.id
@@ -184,6 +196,14 @@ class Walk:
         (place,) = self.world.shell.folder.glob(".aws-sam/*-outputs.yaml")
         read = CfnParameterOverridesType().convert([f"file://{place}"], None, None)
         assert read["DataBucketName"] == self.world.data_bucket
+
+    def pictured(self) -> None:
+        """The live model runs, and there are five images to ask it about, in each of two folders."""
+        self.answer()
+        s3 = self.stacks.cloud.client("s3")
+        for file in sorted((self.world.shell.folder / "photos").rglob("*.png"))[:5]:
+            for folder in ("photos", "shots"):
+                s3.put_object(Bucket=self.world.bucket, Key=f"{folder}/{file.name}", Body=file.read_bytes())
 
     def rest(self) -> None:
         """No model runs."""
@@ -305,6 +325,6 @@ def test_of_both_stacks(both: Walk, command: Command):
     both.run(command)
 
 
-@parameters(sorted((one for one in RUN if LAST.match(one.text)), key=lambda one: one.text.startswith("aws")))
+@parameters(sorted((one for one in RUN if LAST.match(one.text)), key=lambda one: ORDER.index(one.text.split()[0])))
 def test_of_the_end(both: Walk, command: Command):
     both.run(command)

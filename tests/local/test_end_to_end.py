@@ -9,6 +9,7 @@ import pytest
 
 from cli.screen import Screen
 from local import demo, samples
+from tests.rounds import takes_long
 from tests.templates import ROOT, source
 
 # Bytes unzipped; Lambda's limit is 250 MB, a cold start notices far less.
@@ -104,6 +105,7 @@ def test_of_two_runs_at_once_one_runs_and_a_stop_frees_the_project(deployed, tra
     deployed.stop(json.loads(third["output"])["projectVersionArn"])
 
 
+@takes_long("schedules fire once a minute")
 def test_the_schedule_starts_an_execution(deployed, trained):
     steps, machine = deployed.cloud.client("stepfunctions"), deployed.training.output("StateMachineArn")
 

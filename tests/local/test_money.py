@@ -9,6 +9,9 @@ import pytest
 
 from local import demo, samples
 from tests.local.conftest import wait_until
+from tests.rounds import takes_long
+
+pytestmark = takes_long("schedules fire once a minute")
 
 SECONDS = 15  # that a model may run at the most
 SHORT = {"WatchExpression": "rate(1 minute)", "IdleMinutes": "0.1", "OrphanMinutes": "0.05"}

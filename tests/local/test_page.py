@@ -127,8 +127,8 @@ def test_boxes_are_drawn_over_the_picture(deployed: Deployed, boxes: bytes, chro
         pick(page, "digits.jpg", boxes, "image/jpeg")
         answered(page)
         page.get_by_label("At least").fill("0")
+        page.locator(".card .box").first.wait_for()
         drawn = page.locator(".card .box").all()
-        assert drawn
         frame = page.locator(".card .frame").bounding_box()
         assert frame
         for place in (one.bounding_box() for one in drawn):

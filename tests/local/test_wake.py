@@ -8,6 +8,9 @@ import pytest
 
 from local import demo, samples
 from tests.local.conftest import Deployed
+from tests.rounds import takes_long
+
+pytestmark = takes_long("a model that was woken is left alone for half a minute")
 
 WAKES = 2
 # Requests that come soon after a wake are the same one: the function, and what asks it, wait half a minute.

@@ -184,10 +184,6 @@ class World:
 
     @property
     def bucket(self) -> str:
-        """One that holds images in `photos/`."""
-        s3 = self._stacks.cloud.client("s3")
-        for file in sorted((self.shell.folder / "photos").rglob("*.png"))[:5]:
-            s3.put_object(Bucket=self.data_bucket, Key=f"photos/{file.name}", Body=file.read_bytes())
         return self.data_bucket
 
     @property

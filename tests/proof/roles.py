@@ -11,7 +11,7 @@ from tests.templates import defaults, transformed
 REGION, PARTITION, STACK = "us-east-1", "aws", "custom-labels"
 NAMES = ("template.yaml", "inference.yaml")
 # What a deployment gives: the test cloud's names of things.
-BUCKET, TABLE, OTHERS = "data", "state", ["elsewhere"]
+BUCKET, TABLE, OTHERS = "data", "state", ["elsewhere", "nowhere"]
 KEY = f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}:key/11112222-3333-4444-5555-666677778888"
 KNOWN = {
     "AWS::Region": REGION,

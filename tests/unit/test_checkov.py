@@ -7,10 +7,10 @@ from fnmatch import fnmatchcase
 import pytest
 
 from local.audit import program
-from tests.rounds import thorough
+from tests.rounds import takes_long
 from tests.templates import NAMES, transformed
 
-pytestmark = pytest.mark.skipif(not thorough(), reason="installing checkov takes minutes: make test-all runs it")
+pytestmark = takes_long("installing checkov takes minutes")
 
 FUNCTION = "AWS::Lambda::Function.*"
 AT_REST = "encrypted with AWS's own key, at no cost, unless the operator brings a key"

@@ -65,7 +65,7 @@ def test_a_batch_is_started_and_watched(stack: Stack, images: dict[str, Any]) ->
     assert all(len(line["Predictions"]) == 3 for line in stack.lines("batch/cli/") if "error" not in line)
 
     failed = process(IMAGES, "--output", output, "--wait", "--json", "--name", "again")
-    assert failed.returncode == 1, failed.stderr
+    assert failed.returncode == 11, failed.stderr
     ended = json.loads(failed.stdout)
     assert (ended["name"], ended["status"], ended["error"]["name"]) == ("again", "FAILED", "TooManyFailures")
 

@@ -14,6 +14,7 @@ from customlabels.batching.pacing import Throttle
 
 from tests.conftest import TIMES
 from tests.images import LABELS, picture
+from tests.proof.faults import Fault, Plan, installed
 from tests.stack import BUCKET, PROJECT, TABLE, Stack, deployed
 
 IMAGES = f"s3://{BUCKET}/shots/"
@@ -512,3 +513,17 @@ def test_a_batch_waits_for_functions_that_outlive_their_execution(house: Stack) 
     assert seen == ["WaitForOthers", "WaitForChunks"]
     assert asked(house) == dict.fromkeys(images, 1)
     assert_each_has_one_line(house, images)
+
+
+def test_a_lease_that_is_gone_without_an_answer_leaves_nothing(house: Stack) -> None:
+    shoot(house, range(12))
+    sleep(house)
+    plan = Plan()
+    with installed(plan):
+        plan.add(("EndBatch", "dynamodb", "DeleteItem"), Fault("ConnectionReset", None, "after"), times=None)
+        result = house.batch.run({"images": IMAGES, "output": OUT})
+        assert plan.met
+        plan.clear()
+    if result.status != "SUCCEEDED":
+        assert house.ended(result, {"images": IMAGES, "output": OUT}, house.batch).status == "SUCCEEDED"
+    assert (house.running(), leases(house)) == ([], [])

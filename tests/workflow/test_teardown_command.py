@@ -77,7 +77,7 @@ def test_a_dry_run_lists_and_deletes_nothing(found):
 
 def test_without_a_terminal_it_wants_to_be_told_yes(found):
     refused = call(found)
-    assert (refused.returncode, projects(found)) == (2, [PROJECT])
+    assert (refused.returncode, projects(found)) == (6, [PROJECT])
     assert "nobody can be asked here, so say --yes" in refused.stderr
     ended = call(found, "--yes", "--json")
     assert ended.returncode == 0, ended.stderr
@@ -92,7 +92,7 @@ def test_without_a_terminal_it_wants_to_be_told_yes(found):
 
 def test_the_projects_name_is_asked_for(found):
     wrong = call(found, typed="yes")
-    assert (wrong.returncode, projects(found)) == (2, [PROJECT])
+    assert (wrong.returncode, projects(found)) == (6, [PROJECT])
     assert f"Nothing was deleted: what was typed is not {PROJECT}." in wrong.stderr
     right = call(found, typed=PROJECT)
     assert right.returncode == 0, right.stderr
@@ -105,7 +105,7 @@ def test_what_is_leased_is_torn_down_by_force_only(found):
     arn = f"arn:aws:rekognition:us-east-1:123456789012:project/{PROJECT}/version/v/1"
     leases.take(found.table, PROJECT, "batch-7", arn, until=datetime.now(UTC) + timedelta(hours=1))
     refused = call(found, "--yes")
-    assert (refused.returncode, projects(found)) == (2, [PROJECT])
+    assert (refused.returncode, projects(found)) == (6, [PROJECT])
     assert "is leased by batch-7" in refused.stderr
     assert call(found, "--yes", "--force").returncode == 0
     assert projects(found) == []

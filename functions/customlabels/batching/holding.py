@@ -117,6 +117,13 @@ def is_marked(table: "Table", project: str, arn: str) -> bool:
     return bool(_marks(table, project, arn))
 
 
+def started_by(table: "Table", project: str, execution: str) -> str | None:
+    """The ARN of the version that this execution has started, or None."""
+    found = _marks(table, project, "")
+    name = f"#{execution.rpartition(':')[2]}"
+    return next((mark.removeprefix(MARK).removesuffix(name) for mark in found if mark.endswith(name)), None)
+
+
 def keep(table: "Table", project: str, arn: str) -> None:
     """Let no batch stop the version when it ends: it was stopped, or somebody else wants it to run now."""
     for item in _marks(table, project, arn):
@@ -126,7 +133,7 @@ def keep(table: "Table", project: str, arn: str) -> None:
 def _marks(table: "Table", project: str, arn: str) -> list[str]:
     from boto3.dynamodb.conditions import Key
 
-    asked = Key("project").eq(project) & Key("item").begins_with(_mark_of(arn, ""))
+    asked = Key("project").eq(project) & Key("item").begins_with(_mark_of(arn, "") if arn else MARK)
     # One for each batch that has started it and was not ended since: a page holds thousands.
     return [str(item["item"]) for item in table.query(KeyConditionExpression=asked, ConsistentRead=True)["Items"]]
 
