@@ -225,7 +225,7 @@ def watch_command(
         _watch_to_end(desk, arn, asked or desk.project)
 
 
-@app.command("status", epilog=examples("status", "status --project parts --json"))
+@app.command("status", epilog=examples("status", "status --project custom-labels-parts --json"))
 def status_command(
     project: ProjectOption = None,
     stack: StackOption = None,
@@ -319,7 +319,7 @@ def stop_command(
         desk.screen.result([{"version": one.name, "status": one.status} for one in stopped])
 
 
-@app.command("report", epilog=examples("report --open", "report run-2026-11-22-101500 --output pages/"))
+@app.command("report", epilog=examples("report --open", "report run-2026-11-22-101500 --output report.html"))
 def report_command(
     version: Annotated[
         str | None, typer.Argument(help="A version; the newest with a report when left out.")

@@ -22,11 +22,18 @@ OPTIONAL = re.compile(r"\[([^][]+)\]")
 # A word in capitals that is neither set here nor read from the environment.
 CAPITALS = re.compile(r"(?<![\w$.-])(?:[A-Z][A-Z_]+|N)(?![\w=])…?")
 NO_PLACEHOLDERS = frozenset({"AISERVICES_OPT_OUT_POLICY"})
+# Names that stand for those that a reader has, and the placeholder that each is filled in as.
+EXAMPLES = {
+    r"custom-labels-dev/run-\d{4}-\d\d-\d\d-\d{6}": "PROJECT/VERSION",
+    r"run-\d{4}-\d\d-\d\d-\d{6}|version1": "VERSION",
+    r"\b\d{8}T\d{9}-[0-9a-f]{12}\b": "ID",
+    r"\b[0-9a-f]{16}\b": "DIGEST…",
+}
 # The world of tests/local/test_doc_commands.py has a value of the same name for each.
 PLACEHOLDERS = frozenset(
     {
-        *("API_KEY_ID", "API_URL", "DATA_BUCKET", "FOLDER", "N", "VERSION"),
-        *("DIGEST…", "ID", "ID…", "IMAGE_ADDRESS"),
+        *("API_KEY_ID", "API_URL", "BUCKET", "DATA_BUCKET", "FOLDER", "IMAGE", "N", "PROJECT", "VERSION"),
+        *("DIGEST…", "EXECUTION_ARN", "ID", "ID…", "IMAGE_ADDRESS"),
         *("OLD_BUCKET", "OLD_STACK", "TEST_DATASET_ARN", "TRAINING_DATASET_ARN"),
         *("POLICY", "ROOT"),
     }
@@ -131,6 +138,13 @@ BUILT = Elsewhere(DEPLOYED, "`deployed` runs `sam build` and `sam deploy` with s
 DEMO = Elsewhere(DEPLOYED, "`deployed` and `trained` are the steps of local.demo")
 ITSELF = Elsewhere(".ci/run", "it runs the tests")
 BENCH = "it takes minutes; the test runs the same functions"
+PYTHON = "it builds for a Python that this machine may lack; the test reads what sam reads"
+SETTINGS = Elsewhere("tests/unit/test_environments.py::test_sam_knows_every_option", PYTHON)
+ROLES = (
+    "aws cloudformation deploy --stack-name pipeline-prod --template-file docs/pipeline/role.yaml"
+    " --capabilities CAPABILITY_IAM --parameter-overrides Repository=OWNER/REPOSITORY GitHubEnvironment=prod"
+    " StackName=prod-custom-labels"
+)
 ELSEWHERE = {
     "make demo": DEMO,
     "LOCAL_CLOUD_PORT=4600 make demo": DEMO,
@@ -167,4 +181,11 @@ ELSEWHERE = {
     "sam deploy --guided": BUILT,
     "sam build --config-env inference --parameter-overrides Runtime=python3.13": BUILT,
     "sam deploy --config-env inference --guided": BUILT,
+    "sam build --config-env prod": SETTINGS,
+    "sam deploy --config-env prod": SETTINGS,
+    "sam build --config-env prod-inference": SETTINGS,
+    "sam deploy --config-env prod-inference": SETTINGS,
+    ROLES: Elsewhere(
+        "tests/unit/test_pipeline.py::test_the_roles_are_valid", "the local cloud knows no identity providers"
+    ),
 }

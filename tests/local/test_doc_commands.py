@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from samcli.cli.types import CfnParameterOverridesType
 
 from local import cloud, demo, samples
-from tests.documents import PLACEHOLDERS, Command, to_run
-from tests.local.conftest import Deployed, free_port
-from tests.local.test_end_to_end import wait_until
-from tests.local.walking import LABELS, OLD_BUCKET, Shell, World, checkout
+from tests.documents import Command, to_run
+from tests.local.conftest import Deployed, free_port, wait_until
+from tests.local.walking import LABELS, OLD_BUCKET, PRODUCTION, Shell, World, checkout
+from tests.rounds import takes_long
+
+pytestmark = takes_long("some hundred commands on clouds of their own")
 
 YES = "y\n" * 5  # to whatever is asked
 
@@ -26,6 +29,8 @@ class Expected(NamedTuple):
     stdin: str = ""
     until: str | None = None  # it does not end by itself
     before: str | None = None  # a method of Walk
+    after: str | None = None  # another
+    status: int = 0
 
 
 # By how commands begin; the first that fits counts. Whatever begins otherwise must succeed and say something.
@@ -39,6 +44,8 @@ EXPECTED = {
     r"aws s3 rb": Expected("remove_bucket", before="emptied"),
     r"aws s3 sync": Expected("copy", before="one_missing"),
     r"aws s3 rm": Expected("delete"),
+    r"aws stepfunctions stop-execution": Expected("stopDate", before="pictured", after="quiet"),
+    r"aws cloudformation describe-stacks .*outputs\.yaml": Expected(r"^$", after="told_outputs"),
     r"python -m local\.rekognition": Expected("Custom Labels is up", until="clients need"),
     r"curl .*/_custom-labels/": Expected("CreateProjectVersion", before="up"),
     r"KEY=": Expected(r"^$"),
@@ -47,20 +54,34 @@ EXPECTED = {
     r"curl .*/predictions": Expected(r'"Predictions"', before="answer"),
     r"python -m cli upload": Expected("To train on it"),
     r"python -m cli run --minimum": Expected("promoted"),
+    r"python -m cli run .*--no-watch": Expected("RUNNING", before="parts", after="quiet"),
     r"python -m cli run .*DATASET_ARN": Expected("unchanged", before="trained_again"),
     r"python -m cli run .*dryRun": Expected("dryRun"),
     r"python -m cli run": Expected("promoted|unchanged"),
     r"python -m cli rollback": Expected("switched", before="two"),
+    r"python -m cli promote": Expected("promoted", before="two", after="alone"),
+    r"python -m cli batch .*--wait": Expected("5 answered, 0 failed", before="pictured"),
+    r"python -m cli batch": Expected("To watch it", before="pictured", after="quiet"),
+    r"python -m cli teardown --dry-run": Expected("each is deleted for good", after="still_live"),
+    r"python -m cli teardown --yes --json": Expected('"deleted": {', before="anew"),
+    r"python -m cli teardown": Expected("deleted", stdin="custom-labels\n", before="unleased"),
+    r"python -m cli predict s3": Expected('"predictions"', before="unseen"),
+    r"python -m cli predict": Expected("anomaly|normal", before="answer"),
+    r"python -m cli completion .*>": Expected(r"^$"),
+    r"python -m cli completion": Expected("clabels"),
     r"python -m cli watch": Expected("SUCCEEDED"),
     r"python -m cli history": Expected("promoted"),
+    r"python -m cli status --project": Expected('"exists": false'),
     r"python -m cli status": Expected("RUNNING"),
     r"python -m cli start": Expected(r"runs\.", before="rest"),
     r"python -m cli stop": Expected("STOPPED|stopped", before="another"),
+    r"python -m cli report.*--output": Expected(r"report\.html"),
     r"python -m cli report.*--json": Expected(r'"formVersion"'),
     r"python -m cli report": Expected(r"report-.*\.html"),
     r"python -m cli review page": Expected("Ctrl-C ends it", until=r"http://127\.0\.0\.1:\d+"),
     r"python -m cli review show": Expected(r"feedback-.*\.png"),
     r"python -m cli review accept .*--boxes": Expected("Accepted", before="undecided"),
+    r"python -m cli review accept --all": Expected("Accepted", before="waiting"),
     r"python -m cli review accept ": Expected("Accepted"),
     r"python -m cli review accepted": Expected("bolt"),
     r"sam delete": Expected("Deleted successfully", stdin=YES),
@@ -69,7 +90,8 @@ EXPECTED = {
 BARE = re.compile(
     r"(\w+=\S+ )*make (up|down)|export|aws (rekognition|organizations)|python -m local\.|curl .*_custom-"
 )
-LAST = re.compile(r"python -m cli stop$|sam delete|aws s3 rb")
+LAST = re.compile(r"python -m cli (stop|teardown( --yes --json)?)$|sam delete|aws s3 rb")
+ORDER = ("python", "sam", "aws")
 
 RUN = to_run()
 
@@ -90,10 +112,13 @@ class Walk:
             getattr(self, expected.before)()
         filled = self.world.filled(command.text)
         status, said = self.world.shell.run(filled, expected.stdin, expected.until)
-        assert status in ((0, 130) if expected.until else (0,)), f"{filled}\n{said}"
+        ends = (0, 130) if expected.until else (expected.status,)
+        assert status in ends, f"{filled}\n{said}"
         assert re.search(expected.says, said), f"{filled}\n{said}"
         if "/predictions" not in filled and filled.startswith("curl"):
             assert '"code"' not in said, said
+        if expected.after:
+            getattr(self, expected.after)()
 
     @property
     def stacks(self) -> Deployed:
@@ -115,6 +140,70 @@ class Walk:
         """The live model runs, and no other."""
         live = self.stacks.live()
         self._running({live} if live else set())
+
+    def quiet(self) -> None:
+        """No execution is at work."""
+        steps = self.stacks.cloud.client("stepfunctions")
+
+        def running() -> list[Any]:
+            machines = steps.list_state_machines()["stateMachines"]
+            lists = [steps.list_executions(stateMachineArn=one["stateMachineArn"]) for one in machines]
+            return [one for of in lists for one in of["executions"] if one["status"] == "RUNNING"]
+
+        wait_until(lambda: not running())
+
+    def alone(self) -> None:
+        """Nothing runs of the project that models are promoted to."""
+        for name, status in self.stacks.versions(PRODUCTION).items():
+            if status == "RUNNING":
+                self.world.shell.must(f"python -m cli stop {name} --project {PRODUCTION}")
+
+    def unleased(self) -> None:
+        """No version is leased, as `python -m cli start` has done."""
+        self.quiet()
+        for name in self.stacks.versions():
+            self.world.shell.must(f"python -m cli stop {name}")
+
+    def anew(self) -> None:
+        """There is a project, though it was deleted."""
+        if not self.stacks.versions():
+            self.world.shell.must("python -m cli run")
+        self.unleased()
+
+    def still_live(self) -> None:
+        """Nothing was deleted."""
+        assert self.stacks.live() in self.stacks.versions()
+
+    def waiting(self) -> None:
+        """Some feedback waits."""
+        assert self.world.id
+
+    def parts(self) -> None:
+        """There are images of parts."""
+        self.answer()
+        self.world.shell.must(f"python -m cli upload photos/ --to s3://{self.world.data_bucket}/images/parts/")
+
+    def unseen(self) -> None:
+        """There is a test image, and a model to ask about it."""
+        self.answer()
+        image = samples.unseen(self.stacks.samples, LABELS["normal"]).read_bytes()
+        self.stacks.cloud.client("s3").put_object(
+            Bucket=self.world.data_bucket, Key="images/custom-labels/test/normal/unseen.png", Body=image
+        )
+
+    def told_outputs(self) -> None:
+        """The file holds what sam reads as the inference stack's parameters."""
+        (place,) = self.world.shell.folder.glob(".aws-sam/*-outputs.yaml")
+        read = CfnParameterOverridesType().convert([f"file://{place}"], None, None)
+        assert read["DataBucketName"] == self.world.data_bucket
+
+    def pictured(self) -> None:
+        """The live model runs, and there are five images to ask it about, in each of two folders."""
+        self.answer()
+        s3 = self.stacks.cloud.client("s3")
+        for file in sorted((self.world.shell.folder / "photos").rglob("*.png"))[:5]:
+            for folder in ("photos", "shots"):
+                s3.put_object(Bucket=self.world.bucket, Key=f"{folder}/{file.name}", Body=file.read_bytes())
 
     def rest(self) -> None:
         """No model runs."""
@@ -226,11 +315,6 @@ def both(tmp_path_factory: pytest.TempPathFactory, digits: Any) -> Iterator[Walk
         cloud.down(port, base / "clouds")
 
 
-def test_the_world_has_a_value_for_every_placeholder():
-    names = {name.removesuffix("…").lower() + ("s" if name.endswith("…") else "") for name in PLACEHOLDERS}
-    assert [name for name in names if not hasattr(World, name)] == []
-
-
 @parameters([one for one in RUN if BARE.match(one.text)])
 def test_of_the_local_cloud(bare: Walk, command: Command):
     bare.run(command)
@@ -241,6 +325,6 @@ def test_of_both_stacks(both: Walk, command: Command):
     both.run(command)
 
 
-@parameters(sorted((one for one in RUN if LAST.match(one.text)), key=lambda one: one.text.startswith("aws")))
+@parameters(sorted((one for one in RUN if LAST.match(one.text)), key=lambda one: ORDER.index(one.text.split()[0])))
 def test_of_the_end(both: Walk, command: Command):
     both.run(command)

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -15,14 +16,19 @@ from pathlib import Path
 
 from PIL import Image
 
+from cli.stack import configured_name
 from local import cloud, samples
-from tests.documents import CAPITALS, PLACEHOLDERS
+from tests.documents import CAPITALS, EXAMPLES, PLACEHOLDERS
 from tests.local.conftest import Deployed, free_port
 from tests.templates import ROOT
 
 SECONDS = 300.0
 LABELS = {"normal": "0", "anomaly": "1"}  # the digits that stand for them
 OLD_BUCKET, OLD_STACK = "old-images", "old-sample"
+PRODUCTION = "custom-labels-production"  # the project that models are promoted to
+# Where the walk has another name, or must have a port that is free.
+STACK = re.compile(r"\bprod-custom-labels\b")
+PORTS = re.compile(r"\b(?:4566|4580|5000|8080)\b")
 BOXES = [{"Name": "bolt", "BoundingBox": {"Left": 0.25, "Top": 0.25, "Width": 0.5, "Height": 0.5}}]
 
 
@@ -45,6 +51,7 @@ def checkout(folder: Path, digits: Path) -> Path:
     policy = re.search(r'^\{"services".*$', (ROOT / "docs" / "security.md").read_text(), re.MULTILINE)
     assert policy
     (folder / "opt-out.json").write_text(policy[0])
+    (folder / ".aws-sam").mkdir()  # as sam leaves it
     return folder
 
 
@@ -58,10 +65,12 @@ class Shell:
     variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        binaries = self.folder / ".venv" / "bin"
+        binaries, home = self.folder / ".venv" / "bin", self.folder.with_name("home")
+        (home / ".config" / "fish" / "conf.d").mkdir(parents=True, exist_ok=True)
         self.variables = {
             **cloud.environment(self.port),
             "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "HOME": str(home),
             "LOCAL_CLOUD_PORT": str(self.port),
             "LOCAL_CLOUD_FOLDER": str(self.clouds),
             "LOCAL_WAIT_SCALE": "0.01",
@@ -70,27 +79,37 @@ class Shell:
         }
 
     def run(self, text: str, stdin: str = "", until: str | None = None) -> tuple[int, str]:
-        """The exit status and all output of a command; one that does not end by itself is ended at `until`."""
+        """The exit status and all output of a command; one that does not end by itself is ended at `until`.
+
+        What is given as `stdin` is typed at a terminal, as some commands ask nobody else.
+        """
         kept = self.folder / ".variables"
         script = f'set -a\n{text}\nended=$?\nenv -0 > "{kept}"\nexit $ended'
         log = self.folder / ".output"
+        keyboard, terminal = pty.openpty()
         with log.open("wb") as output:
             started = subprocess.Popen(
                 ["bash", "-c", script],
                 cwd=self.folder,
                 env=self.variables,
-                stdin=subprocess.PIPE,
+                stdin=terminal if stdin else subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_heed_interrupts,
             )
             try:
+                os.write(keyboard, stdin.encode())
                 if until is not None:
                     self._end(started, log, until)
-                started.communicate(stdin.encode(), SECONDS)
+                started.wait(SECONDS)
             except BaseException:
                 os.killpg(started.pid, signal.SIGKILL)  # with whatever the command has started
+                started.wait()
                 raise
+            finally:
+                os.close(keyboard)
+                os.close(terminal)
         if until is None:
             pairs = [line.split("=", 1) for line in kept.read_text().split("\0") if "=" in line]
             self.variables = {name: value for name, value in pairs if name not in ("_", "SHLVL", "ended")}
@@ -111,6 +130,11 @@ class Shell:
         return output
 
 
+def _heed_interrupts() -> None:
+    """Let a process be ended by SIGINT though the tests run in the background of a shell, which has it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @dataclass
 class World:
     """What stands in place of the words in capitals: a property each, of the same name in small letters."""
@@ -122,9 +146,13 @@ class World:
 
     def filled(self, text: str) -> str:
         """The command with its placeholders, its ports and its example names replaced."""
-        text = CAPITALS.sub(lambda found: self._value(found[0]), text).replace("version1", "VERSION")
-        text = text.replace("VERSION", self.version) if "VERSION" in text else text
-        return re.sub(r"\b4566\b|\b4580\b|\b5000\b", lambda found: self._port(found[0]), text)
+        for example, name in EXAMPLES.items():
+            text = re.sub(example, name, text)
+        if "PROJECT/VERSION" in text and "--project" not in text:
+            text = text.replace("PROJECT/VERSION", self._promoted())
+        text = STACK.sub(configured_name("default"), text)
+        text = CAPITALS.sub(lambda found: self._value(found[0]), text)
+        return PORTS.sub(lambda found: self._port(found[0]), text)
 
     def _value(self, name: str) -> str:
         if name not in PLACEHOLDERS:
@@ -142,8 +170,27 @@ class World:
         return self.deployed
 
     folder = "photos/"
+    image = "photo.jpg"
     n = 1
     old_bucket = OLD_BUCKET
+
+    @property
+    def project(self) -> str:
+        return self._stacks.project
+
+    def _promoted(self) -> str:
+        """A version of the other project, as PROJECT/VERSION."""
+        return f"{PRODUCTION}/{next(iter(self._stacks.versions(PRODUCTION)))}"
+
+    @property
+    def bucket(self) -> str:
+        return self.data_bucket
+
+    @property
+    def execution_arn(self) -> str:
+        """A batch that is at work."""
+        arn = json.loads(self.shell.must(f"python -m cli batch s3://{self.bucket}/photos/ --json 2>/dev/null"))
+        return str(arn["executionArn"])
 
     @property
     def data_bucket(self) -> str:

@@ -1,8 +1,21 @@
 """Every command of the documents is run: by tests/local/test_doc_commands.py, or by what ELSEWHERE names."""
 
+import re
+
 import pytest
 
-from tests.documents import ELSEWHERE, PLACEHOLDERS, Command, collected, commands, forms, is_mention, to_run
+from tests.documents import (
+    ELSEWHERE,
+    EXAMPLES,
+    PLACEHOLDERS,
+    Command,
+    collected,
+    commands,
+    forms,
+    is_mention,
+    to_run,
+)
+from tests.local.walking import World
 from tests.templates import ROOT
 
 PAGE = """\
@@ -75,7 +88,15 @@ def test_every_command_can_be_run():
 
 def test_every_placeholder_is_needed():
     shown = " ".join(one.text for one in to_run())
+    for example, name in EXAMPLES.items():
+        shown, found = re.subn(example, name, shown)
+        assert found, f"no command has an example of {name}"
     assert [name for name in PLACEHOLDERS if name not in shown] == []
+
+
+def test_the_world_has_a_value_for_every_placeholder():
+    names = {name.removesuffix("…").lower() + ("s" if name.endswith("…") else "") for name in PLACEHOLDERS}
+    assert [name for name in names if not hasattr(World, name)] == []
 
 
 def test_the_table_names_what_stands_in_a_document_and_what_runs_it():
