@@ -1,7 +1,8 @@
 """A batch on the local cloud: images a second, from the first chunk to the last, beside the model's limit.
 
 Baseline: the limit of detections that the model's one inference unit is given here. Limited by that, as long as
-the machine can hold it: while the last images of a chunk are under way, fewer are asked about than the model would take.
+the machine can hold it: while the last images of a chunk are under way, fewer are asked about than the model
+would take.
 """
 
 import json
