@@ -137,7 +137,8 @@ _port = 0  # of this process's clouds, once the first has found one
 
 def _started(module: str, variables: dict[str, str]) -> ModuleType:
     """A function's module as a warm start finds it: its clients, which take long to make, serve the next cloud."""
-    key = module, frozenset({**os.environ, **variables}.items())
+    said = {name: of for name, of in os.environ.items() if name != "PYTEST_CURRENT_TEST"}  # which changes
+    key = module, frozenset({**said, **variables}.items())
     if key not in _warm:
         _warm[key] = start(module, variables)
     sys.modules[module] = _warm[key]

@@ -74,8 +74,11 @@ class Machine:
         values = substitutions or {}
         workflow = definition(source, values) if isinstance(source, str) else _replaced(source, values)
         name = source if isinstance(source, str) else "machine"
+        # The same on each cloud: a definition that names another machine is then parsed once.
+        number = len(cloud.machines)
+        cloud.machines.append(name)
         self.arn = self.client.create_state_machine(
-            name=f"{name}-{uuid.uuid4().hex[:8]}", definition=json.dumps(workflow), roleArn=cloud.role
+            name=f"{name}-{number:08x}", definition=json.dumps(workflow), roleArn=cloud.role
         )["stateMachineArn"]
 
     def start(self, payload: Any = None, name: str | None = None) -> str:

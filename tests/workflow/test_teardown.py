@@ -158,7 +158,7 @@ def working(full, monkeypatch):
     monkeypatch.setattr(full.modules["find_project"], "handler", wait)
     arn = full.train.start({"force": True}, "working")
     for _ in range(1000):
-        if full.lock and full.lock["execution"] == arn:
+        if (full.lock or {}).get("execution") == arn:
             break
         threading.Event().wait(0.01)
     yield full, arn, go_on
