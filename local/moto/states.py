@@ -52,7 +52,15 @@ def parse_once(undo: ExitStack) -> None:
             return program, tree
         return parsing.Preprocessor().visit(tree), tree  # the components hold state: each execution has its own
 
+    backend = module("stepfunctions.parser.models").StepFunctionsParserBackend
+    validate = backend._validate_definition
+
+    def validate_once(definition: str) -> None:
+        if definition not in _trees:
+            validate(definition)
+
     undo.enter_context(patch.object(parsing.AmazonStateLanguageParser, "parse", staticmethod(again)))
+    undo.enter_context(patch.object(backend, "_validate_definition", staticmethod(validate_once)))
 
 
 def ask_once(undo: ExitStack) -> None:
