@@ -113,7 +113,7 @@ def boxes(deployed: Deployed, trained: dict[str, Any], tmp_path: Any) -> Iterato
 def answer_for(deployed: Deployed, project: str) -> None:
     """Let the deployed API answer for another project, as its parameter does, without the time of a deployment."""
     functions = deployed.cloud.client("lambda")
-    for one in functions.list_functions()["Functions"]:
+    for one in functions.get_paginator("list_functions").paginate().search("Functions[]"):
         variables = one.get("Environment", {}).get("Variables", {})
         if one["FunctionName"].startswith(deployed.inference.name) and "PROJECT" in variables:
             changed = {"Variables": {**variables, "PROJECT": project}}

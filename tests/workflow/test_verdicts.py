@@ -1,6 +1,10 @@
 """Each verdict of the gate, and each reason against a model, in a whole run."""
 
+from itertools import count
+from types import SimpleNamespace
+
 import pytest
+from customlabels.measuring import SECONDS
 
 
 @pytest.mark.parametrize(
@@ -48,7 +52,10 @@ def test_a_model_that_falls_below_the_live_one_is_refused(stack, images):
     assert stack.run({**images, "gate": tolerant}, name="tolerated").output["version"] == "worse"
 
 
-def test_a_live_model_that_was_tested_on_other_images_is_measured_again(stack, images):
+def test_a_live_model_that_was_tested_on_other_images_is_measured_again(stack, images, monkeypatch):
+    clock = count(0, SECONDS * 3 // 4)  # at the second look a slice is over
+    monkeypatch.setattr("customlabels.measuring.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("customlabels.measuring.BATCH", 8)
     stack.run(images, name="first")
     other = {**images, "testing": {"folder": stack.put("test2", range(200, 206))}}
     second = stack.run({**other, "refresh": {"testing": "replace"}}, name="second")
@@ -56,6 +63,7 @@ def test_a_live_model_that_was_tested_on_other_images_is_measured_again(stack, i
     verdict = second.output["verdict"]
     assert (verdict["comparison"], verdict["championVersion"]) == ("measured again", "first")
     assert verdict["note"] == "measured again on 18 of 18 test images and 3 labels"
+    assert second.states.count("MeasureChampion") > 1
     third = stack.run({**other, "force": True}, name="third")
     assert "MeasureChampion" not in third.states
     assert third.output["verdict"]["comparison"] == "same test images"
