@@ -7,14 +7,12 @@ from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
 from customlabels.errors import TrainingFailed
 from customlabels.measurements import summary_of
-from customlabels.models import find_version
+from customlabels.models import TRAINED, find_version
 from customlabels.names import parse_version_arn
 from customlabels.polling import TooLong, again, done
 
 LISTED_WITHIN = 600  # seconds; a version that is not listed by then was deleted
 WAITED_FOR = ("not listed yet", "TRAINING_IN_PROGRESS", "COPYING_IN_PROGRESS")
-# A trained version may have been started by hand before this look.
-TRAINED = ("TRAINING_COMPLETED", "COPYING_COMPLETED", "STARTING", "RUNNING", "STOPPING", "STOPPED", "FAILED")
 rekognition = boto3.client("rekognition", config=PATIENT)
 logger = Logger()
 

@@ -7,9 +7,8 @@ from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
 from customlabels.errors import InvalidInput
 from customlabels.measurements import snapshot_of, summary_of
-from customlabels.models import find_project, find_version
+from customlabels.models import TRAINED, find_project, find_version
 from customlabels.names import parse_version_arn
-from customlabels.promotion import COPYABLE
 
 rekognition = boto3.client("rekognition", config=PATIENT)
 logger = Logger()
@@ -30,8 +29,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if version is None or version["ProjectVersionArn"] != arn:
         raise InvalidInput(f"copyFrom is {arn}, but project {asked.project} has no such version.")
     summary = summary_of(version)
-    if version["Status"] not in COPYABLE or summary is None:
-        what = version["Status"] if version["Status"] not in COPYABLE else "without an evaluation"
+    if version["Status"] not in TRAINED or summary is None:
+        what = version["Status"] if version["Status"] not in TRAINED else "without an evaluation"
         raise InvalidInput(f"copyFrom names version {asked.version}, which is {what}; accepted is a trained one.")
     logger.info("chosen", extra={"arn": arn, "status": version["Status"]})
     return {

@@ -1,13 +1,13 @@
 """DeleteDatasets: deletes the datasets of a project, and waits until they are gone."""
 
+from functools import partial
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from botocore.exceptions import ClientError
 from customlabels.clients import PATIENT
 from customlabels.errors import TeardownFailed
-from customlabels.models import GONE_OR_IN_USE, find_project
+from customlabels.models import find_project, refused_deletion
 from customlabels.polling import TooLong, again, done
 
 rekognition = boto3.client("rekognition", config=PATIENT)
@@ -32,11 +32,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _delete(arn: str) -> bool:
-    try:
-        rekognition.delete_dataset(DatasetArn=arn)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in GONE_OR_IN_USE:
-            raise
-        return False  # the next look tells
+    if refused_deletion(partial(rekognition.delete_dataset, DatasetArn=arn)) is not None:
+        return False
     logger.info("deleted", extra={"arn": arn})
     return True

@@ -1,13 +1,13 @@
 """DeleteProject: deletes a project that holds nothing any more, and waits until it is no longer listed."""
 
+from functools import partial
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from botocore.exceptions import ClientError
 from customlabels.clients import PATIENT
 from customlabels.errors import TeardownFailed
-from customlabels.models import GONE_OR_IN_USE, find_project
+from customlabels.models import find_project, refused_deletion
 from customlabels.polling import TooLong, again, done
 
 rekognition = boto3.client("rekognition", config=PATIENT)
@@ -31,11 +31,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def _delete(arn: str) -> str | None:
     """Ask for the deletion; what the service said where it refuses for now."""
-    try:
-        rekognition.delete_project(ProjectArn=arn)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in GONE_OR_IN_USE:
-            raise
-        return error.response["Error"]["Message"]
-    logger.info("deleted", extra={"arn": arn})
-    return None
+    refused = refused_deletion(partial(rekognition.delete_project, ProjectArn=arn))
+    if refused is None:
+        logger.info("deleted", extra={"arn": arn})
+    return refused

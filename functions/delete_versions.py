@@ -1,13 +1,13 @@
 """DeleteVersions: deletes the versions of a project, a slice a call, and waits until none is left."""
 
+from functools import partial
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from botocore.exceptions import ClientError
 from customlabels.clients import PATIENT
 from customlabels.errors import TeardownFailed
-from customlabels.models import GONE_OR_IN_USE
+from customlabels.models import refused_deletion
 from customlabels.names import parse_version_arn
 from customlabels.polling import TooLong, again, done
 from customlabels.quotas import statuses
@@ -37,11 +37,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _delete(arn: str) -> bool:
-    try:
-        rekognition.delete_project_version(ProjectVersionArn=arn)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in GONE_OR_IN_USE:
-            raise
-        return False  # the next look tells
+    if refused_deletion(partial(rekognition.delete_project_version, ProjectVersionArn=arn)) is not None:
+        return False
     logger.info("deleted", extra={"arn": arn})
     return True

@@ -1,13 +1,13 @@
 """PruneVersions: deletes the oldest versions beyond `keepVersions`, and waits until they are gone."""
 
+from functools import partial
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from botocore.exceptions import ClientError
 from customlabels.clients import PATIENT
 from customlabels.errors import Unexpected
-from customlabels.models import GONE_OR_IN_USE, list_versions
+from customlabels.models import list_versions, refused_deletion
 from customlabels.names import parse_version_arn
 from customlabels.polling import TooLong, again, done
 from customlabels.pruning import to_prune
@@ -38,11 +38,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _delete(arn: str) -> bool:
-    try:
-        rekognition.delete_project_version(ProjectVersionArn=arn)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in GONE_OR_IN_USE:
-            raise
+    if refused_deletion(partial(rekognition.delete_project_version, ProjectVersionArn=arn)) is not None:
         return False
     logger.info("deleted", extra={"arn": arn})
     return True

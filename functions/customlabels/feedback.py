@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from customlabels.exports.lines import Record, box_of, image_of
 from customlabels.manifests import Image, read_line
 from customlabels.preflight.rules import BOX_MINIMUM, BOXES_PER_IMAGE, LABEL_CHARACTERS, LABELS_PER_IMAGE
+from customlabels.state_table import query
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -253,10 +254,4 @@ def read_item(item: Any) -> Feedback:
 def _items(table: "Table", partition: str) -> Iterator[Any]:
     from boto3.dynamodb.conditions import Key
 
-    asked: dict[str, Any] = {"KeyConditionExpression": Key("project").eq(partition), "ConsistentRead": True}
-    while True:
-        page = table.query(**asked)
-        yield from page["Items"]
-        if "LastEvaluatedKey" not in page:
-            return
-        asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    return query(table, KeyConditionExpression=Key("project").eq(partition), ConsistentRead=True)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from customlabels.executions import is_running
+from customlabels.state_table import query
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -51,14 +52,7 @@ def items(table: "Table", project: str) -> Iterator[dict[str, Any]]:
     from boto3.dynamodb.conditions import Key
 
     asked = Key("project").eq(project) & Key("item").begins_with(PREFIX)
-    page = table.query(KeyConditionExpression=asked, ConsistentRead=True)
-    while True:
-        yield from page["Items"]
-        if "LastEvaluatedKey" not in page:
-            return
-        page = table.query(
-            KeyConditionExpression=asked, ConsistentRead=True, ExclusiveStartKey=page["LastEvaluatedKey"]
-        )
+    return query(table, KeyConditionExpression=asked, ConsistentRead=True)
 
 
 def holds(item: dict[str, Any], now: datetime, runs: Callable[[str], bool]) -> bool:

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from customlabels.errors import RunInProgress
+from customlabels.state_table import written
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -40,7 +39,7 @@ def owe(table: "Table", project: str, execution: str, arn: str) -> bool:
 
     It holds until another version is live or the lock is let go; False where the lock is not this execution's.
     """
-    return _if_mine(
+    return written(
         lambda: table.update_item(
             Key={"project": project, "item": ITEM},
             UpdateExpression="SET owes = :arn, owesSince = :now",
@@ -52,7 +51,7 @@ def owe(table: "Table", project: str, execution: str, arn: str) -> bool:
 
 def settle(table: "Table", project: str, execution: str) -> bool:
     """Forget what `execution` owes; False where the lock is not its own."""
-    return _if_mine(
+    return written(
         lambda: table.update_item(
             Key={"project": project, "item": ITEM},
             UpdateExpression="REMOVE owes, owesSince",
@@ -77,7 +76,7 @@ def owed_by(table: "Table", project: str, execution: str, live: str | None) -> s
 
 def release(table: "Table", project: str, execution: str) -> bool:
     """Let go of the lock if this execution holds it, and say whether it did."""
-    return _if_mine(
+    return written(
         lambda: table.delete_item(
             Key={"project": project, "item": ITEM},
             ConditionExpression="execution = :me",
@@ -89,16 +88,6 @@ def release(table: "Table", project: str, execution: str) -> bool:
 def _read(table: "Table", project: str) -> dict[str, Any]:
     found = table.get_item(Key={"project": project, "item": ITEM}, ConsistentRead=True)
     return found.get("Item", {})
-
-
-def _if_mine(write: Callable[[], Any]) -> bool:
-    try:
-        write()
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise
-        return False
-    return True
 
 
 def owed(table: "Table", project: str) -> str | None:
@@ -118,18 +107,17 @@ def _put(table: "Table", project: str, execution: str, since: str, former: str |
     values = {":me": execution, ":since": since}
     if former is not None:
         condition, values[":former"] = f"{condition} OR execution = :former", former
-    try:
-        # An update, so that what the former holder owes stays with the lock.
-        table.update_item(
+    # An update, so that what the former holder owes stays with the lock.
+    mine = written(
+        lambda: table.update_item(
             Key={"project": project, "item": ITEM},
             UpdateExpression="SET execution = :me, since = :since",
             ConditionExpression=condition,
             ExpressionAttributeNames={"#item": "item"},
             ExpressionAttributeValues=values,
         )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise
-        held = _read(table, project)
-        return held or _put(table, project, execution, since, former)  # None: let go of meanwhile
-    return None
+    )
+    if mine:
+        return None
+    held = _read(table, project)
+    return held or _put(table, project, execution, since, former)  # None: let go of meanwhile

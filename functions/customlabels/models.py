@@ -1,5 +1,6 @@
 """What is true of a project's versions: found by name, started by whom, which one is live."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +18,9 @@ RUNNING = ("STARTING", "RUNNING", "STOPPING")  # the statuses of a version that 
 STARTABLE = ("TRAINING_COMPLETED", "COPYING_COMPLETED", "STOPPED", "FAILED")
 # It is being started or stopped by somebody else; no slot is free; it is gone.
 REFUSED_STARTS = ("ResourceInUseException", "LimitExceededException", "ResourceNotFoundException")
-GONE_OR_IN_USE = ("ResourceNotFoundException", "ResourceInUseException")  # what a deletion may meet and wait out
+# What has measurements, whatever is done with it at this moment: it may have been started by hand.
+TRAINED = ("TRAINING_COMPLETED", "COPYING_COMPLETED", "STARTING", "RUNNING", "STOPPING", "STOPPED", "FAILED")
+_GONE_OR_IN_USE = ("ResourceNotFoundException", "ResourceInUseException")  # what a deletion may meet and wait out
 CLOCK_SKEW = 60  # seconds by which the clocks of two services may differ
 EXECUTION_TAG = "execution"  # its value is the ARN of the execution that answers for the resource
 SINCE_TAG = "since"  # and when that began: a name may be used for another execution once the first is forgotten
@@ -90,6 +93,17 @@ def stop(rekognition: "RekognitionClient", arn: str, status: str) -> bool:
             raise
         return False
     return True
+
+
+def refused_deletion(delete: Callable[[], Any]) -> str | None:
+    """Delete something, and give what the service said where it is gone or in use; the next look tells which."""
+    try:
+        delete()
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _GONE_OR_IN_USE:
+            raise
+        return error.response["Error"]["Message"]
+    return None
 
 
 def made_by(rekognition: "RekognitionClient", arn: str, execution: str, since: str) -> bool:

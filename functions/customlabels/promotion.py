@@ -4,9 +4,6 @@ from customlabels.errors import InvalidInput
 from customlabels.names import parse_version_arn
 from customlabels.preflight.findings import quoted
 
-# What is trained has measurements, whatever is done with it at this moment.
-COPYABLE = ("TRAINING_COMPLETED", "COPYING_COMPLETED", "STARTING", "RUNNING", "STOPPING", "STOPPED", "FAILED")
-
 
 def check_source(arn: str, project: str, family: str, execution: str) -> None:
     """InvalidInput unless `arn` is a version that the execution can copy into `project`.

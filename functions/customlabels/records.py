@@ -5,9 +5,11 @@ An item of the state table under `run#<when it began>#<version>`, so that a quer
 
 import json
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from customlabels.costs import Prices
+from customlabels.state_table import query
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -29,18 +31,9 @@ def history(table: "Table", project: str, most: int) -> list[dict[str, Any]]:
     """The newest records of a project, newest first, as plain values."""
     from boto3.dynamodb.conditions import Key
 
-    found: list[dict[str, Any]] = []
-    asked: dict[str, Any] = {
-        "KeyConditionExpression": Key("project").eq(project) & Key("item").begins_with(PREFIX),
-        "ScanIndexForward": False,
-    }
-    while len(found) < most:
-        page = table.query(**asked, Limit=most - len(found))
-        found += page["Items"]
-        if "LastEvaluatedKey" not in page:
-            break
-        asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-    return [_plain(item) for item in found]
+    asked = Key("project").eq(project) & Key("item").begins_with(PREFIX)
+    found = query(table, KeyConditionExpression=asked, ScanIndexForward=False, Limit=most)
+    return [_plain(item) for item in islice(found, most)]
 
 
 def record_of(run: dict[str, Any], ended: str, prices: Prices) -> dict[str, Any]:

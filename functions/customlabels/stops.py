@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from customlabels.alarms import STOP_FAILED, sound
 from customlabels.names import parse_version_arn
 from customlabels.settings import Settings
-from customlabels.telling import SUBJECT
+from customlabels.telling import subject
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -69,10 +69,10 @@ def event_of(ended: Ended) -> dict[str, Any]:
 
 
 def subject_of(ended: Ended) -> str:
-    """The subject of the message: plain ASCII on one line, as SNS wants it."""
+    """The subject of the message."""
     project, version = parse_version_arn(ended.stop.arn)
     said = "could not be stopped" if ended.error else "was stopped"
-    return f"{project}: {version} {said}"[:SUBJECT]
+    return subject(f"{project}: {version} {said}")
 
 
 def message_of(ended: Ended) -> str:

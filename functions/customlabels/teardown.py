@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from customlabels import feedback, locks
 from customlabels.models import RUNNING
 from customlabels.names import parse_version_arn
-from customlabels.telling import SUBJECT
+from customlabels.state_table import query
+from customlabels.telling import subject
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -59,19 +60,14 @@ def items_of(table: "Table", project: str) -> list[str]:
     """The items of the project's own partition, but for the lock, which a teardown holds itself."""
     from boto3.dynamodb.conditions import Key
 
-    asked: dict[str, Any] = {
-        "KeyConditionExpression": Key("project").eq(project),
-        "ProjectionExpression": "#item",
-        "ExpressionAttributeNames": {"#item": "item"},
-        "ConsistentRead": True,
-    }
-    found: list[str] = []
-    while True:
-        page = table.query(**asked)
-        found += [str(one["item"]) for one in page["Items"] if one["item"] != locks.ITEM]
-        if "LastEvaluatedKey" not in page:
-            return found
-        asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    found = query(
+        table,
+        KeyConditionExpression=Key("project").eq(project),
+        ProjectionExpression="#item",
+        ExpressionAttributeNames={"#item": "item"},
+        ConsistentRead=True,
+    )
+    return [str(one["item"]) for one in found if one["item"] != locks.ITEM]
 
 
 def by_kind(items: Iterable[str]) -> dict[str, int]:
@@ -125,8 +121,8 @@ def event_of(project: str, execution: str, outcome: str, found: Mapping[str, Any
 
 
 def subject_of(project: str, said: str) -> str:
-    """The subject of the message: plain ASCII on one line, as SNS wants it."""
-    return f"{project}: {said}".encode("ascii", "replace").decode()[:SUBJECT]
+    """The subject of the message."""
+    return subject(f"{project}: {said}")
 
 
 def _with_status(versions: Mapping[str, str], statuses: Iterable[str]) -> list[str]:

@@ -40,7 +40,7 @@ def event_of(project: str, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def subject_of(project: str, record: dict[str, Any]) -> str:
-    """The subject of the message: plain ASCII on one line, as SNS wants it."""
+    """The subject of the message."""
     said = {
         "promoted": f"version {record['version']} is live",
         "switched": f"switched to version {record['version']}",
@@ -49,7 +49,11 @@ def subject_of(project: str, record: dict[str, Any]) -> str:
     }.get(record["outcome"]) or (
         "the new model was refused" if record["error"] == "ModelRejected" else f"a run failed: {record['error']}"
     )
-    text = f"{project}: {said}"
+    return subject(f"{project}: {said}")
+
+
+def subject(text: str) -> str:
+    """A text as the subject of a message: plain ASCII, and no longer than SNS takes it."""
     return text.encode("ascii", "replace").decode()[:SUBJECT]
 
 

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.exceptions import ClientError
-
 from customlabels import leases
 from customlabels.errors import RunInProgress
+from customlabels.state_table import query, written
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -74,7 +73,7 @@ def held_by(table: "Table", project: str, execution: str) -> Held | None:
 
 def let_go(table: "Table", project: str, held: Held, execution: str) -> None:
     """Say of a lease that it is about to end, so that of two batches that end at once one stops the model."""
-    _if_mine(
+    written(
         lambda: table.update_item(
             Key={"project": project, "item": f"{leases.PREFIX}{held.name}"},
             UpdateExpression="SET ending = :yes",
@@ -86,7 +85,7 @@ def let_go(table: "Table", project: str, held: Held, execution: str) -> None:
 
 def release(table: "Table", project: str, held: Held, execution: str) -> None:
     """Give the lease back, unless another execution has taken it over."""
-    _if_mine(
+    written(
         lambda: table.delete_item(
             Key={"project": project, "item": f"{leases.PREFIX}{held.name}"},
             ConditionExpression="execution = :me",
@@ -134,8 +133,7 @@ def _marks(table: "Table", project: str, arn: str) -> list[str]:
     from boto3.dynamodb.conditions import Key
 
     asked = Key("project").eq(project) & Key("item").begins_with(_mark_of(arn, "") if arn else MARK)
-    # One for each batch that has started it and was not ended since: a page holds thousands.
-    return [str(item["item"]) for item in table.query(KeyConditionExpression=asked, ConsistentRead=True)["Items"]]
+    return [str(item["item"]) for item in query(table, KeyConditionExpression=asked, ConsistentRead=True)]
 
 
 def _mark_of(arn: str, execution: str) -> str:
@@ -148,25 +146,16 @@ def _put(table: "Table", key: dict[str, str], arn: str, execution: str, former: 
     values = {":me": execution}
     if former is not None:
         condition, values[":former"] = f"{condition} OR execution = :former", former
-    try:
-        table.put_item(
+    mine = written(
+        lambda: table.put_item(
             Item={**key, "projectVersionArn": arn, "execution": execution},
             ConditionExpression=condition,
             ExpressionAttributeNames={"#item": "item"},
             ExpressionAttributeValues=values,
         )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise
-        found: dict[str, Any] = table.get_item(Key=key, ConsistentRead=True).get("Item", {})
-        # Let go of meanwhile: the next try finds it free.
-        return str(found["execution"]) if found else _put(table, key, arn, execution, former)
-    return None
-
-
-def _if_mine(write: Callable[[], Any]) -> None:
-    try:
-        write()
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise
+    )
+    if mine:
+        return None
+    found: dict[str, Any] = table.get_item(Key=key, ConsistentRead=True).get("Item", {})
+    # Let go of meanwhile: the next try finds it free.
+    return str(found["execution"]) if found else _put(table, key, arn, execution, former)
