@@ -17,7 +17,8 @@ from botocore.model import OperationModel
 from tests.templates import ROOT, source
 
 Call = tuple[str, str, dict[str, Any]]  # the service, the operation, its parameters
-heard: list[Callable[[str, Call], None]] = []  # each is called with the owner's logical id and the call
+# Each is called with the owner's logical id, the call, and the project that the owner is deployed for, or None.
+heard: list[Callable[[str, Call, str | None], None]] = []
 # Each may answer a request instead of the cloud: called with the owner, the operation, and what sends the request.
 answers: list[Callable[[str, OperationModel, Callable[[], Any]], Any]] = []
 FUNCTIONS = ROOT / "functions"
@@ -47,14 +48,14 @@ def made_by(module: str) -> Iterator[None]:
         _importing.pop()
 
 
-def _function() -> str | None:
-    """The logical id of the function whose code asks for a client."""
+def _function() -> tuple[str | None, str | None]:
+    """The logical id of the function whose code is at work, and the project that it is deployed for."""
     frame = sys._getframe()
     while frame := frame.f_back:  # type: ignore[assignment]
         path = Path(frame.f_code.co_filename)
         if path.parent == FUNCTIONS and path.stem in owners():
-            return owners()[path.stem]
-    return None
+            return owners()[path.stem], getattr(frame.f_globals.get("settings"), "project", None)
+    return None, None
 
 
 def _machine() -> str | None:
@@ -73,7 +74,7 @@ def listen() -> None:
 
     def create(self: Any, *args: Any, **options: Any) -> Any:
         client = _create(self, *args, **options)
-        by = _importing[-1] if _importing else _function()
+        by = _importing[-1] if _importing else _function()[0]
         credentials = client._request_signer._credentials
         if by is None and getattr(credentials, "access_key", None) != INTERPRETER:
             return client
@@ -81,7 +82,7 @@ def listen() -> None:
         def tell(params: dict[str, Any], model: Any, **_: Any) -> None:
             if owner := by or _machine():
                 for hear in heard:
-                    hear(owner, (model.service_model.service_name, model.name, params))
+                    hear(owner, (model.service_model.service_name, model.name, params), _function()[1])
 
         def answer(request: Any, event_name: str, **_: Any) -> Any:
             if not answers or not (owner := by or _machine()):
