@@ -11,8 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.laptop import free_port, say
-from cli.screen import Screen
+from bench.laptop import run, say
 from local import cloud, demo, samples
 
 LIMIT = 20  # detections a second
@@ -23,7 +22,7 @@ GOAL = 0.9  # of the limit
 def main() -> None:
     """Print the figures; SystemExit if an image is missing."""
     os.environ["CUSTOM_LABELS_DETECTIONS_PER_UNIT"] = str(LIMIT)
-    port = free_port()
+    port = cloud.free_port()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         base = Path(folder)
         cloud.up(port, base, 0.01)
@@ -46,9 +45,7 @@ def measure(port: int, base: Path) -> tuple[int, float]:
     bucket, project, here = stack.output("DataBucketName"), stack.project(None), demo.local_cloud(port)
     digits = samples.write_digits(base / "digits", 20, 8)
     demo.upload_samples(port, bucket, project, digits)
-    ended = demo.train(port, stack, project, Screen(machine=True))
-    if ended["status"] != "SUCCEEDED":
-        raise SystemExit(f"The benchmark cannot go on: the training ended {ended['status']}.")
+    run(port, stack)
     pictures = [path.read_bytes() for path in sorted(digits.rglob("*.png"))]
     for number in range(IMAGES):
         body = pictures[number % len(pictures)]

@@ -1,7 +1,6 @@
 """A local cloud of its own for a benchmark, what is done on it, and how figures are told."""
 
 import json
-import socket
 import sys
 import tempfile
 import time
@@ -15,7 +14,9 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local import cloud
+from cli.screen import Screen
+from cli.stack import Stack
+from local import cloud, demo
 
 BUCKET = "bench"
 STATUS_SECONDS = 0.02  # between two looks at what has not ended yet
@@ -103,17 +104,17 @@ def _await(status: Callable[[], str], under_way: str, wanted: str) -> None:
         raise SystemExit(f"The benchmark cannot go on: what should be {wanted} is {found}.")
 
 
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as found:
-        found.bind((cloud.LOOPBACK, 0))
-        return int(found.getsockname()[1])
+def run(port: int, stack: Stack) -> None:
+    """Run the training workflow of a deployed stack on the samples that were uploaded; SystemExit if it fails."""
+    ended = demo.train(port, stack, stack.project(None), Screen(machine=True))
+    if ended["status"] != "SUCCEEDED":
+        raise SystemExit(f"The benchmark cannot go on: the run ended {ended['status']}.")
 
 
 @contextmanager
 def opened() -> Iterator[Laptop]:
     """A local cloud on a free port, which ends with its files."""
-    port = free_port()
+    port = cloud.free_port()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         base = Path(folder)
         endpoint = cloud.up(port, base)

@@ -23,8 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.laptop import free_port
-from cli.screen import Screen
+from bench.laptop import run
 from local import cloud, demo, samples
 
 CLIENTS, SECONDS = 50, 60.0
@@ -167,7 +166,7 @@ def main() -> None:
     parser.add_argument("seconds", nargs="?", type=float, default=SECONDS)
     parser.add_argument("clients", nargs="?", type=int, default=CLIENTS)
     given = parser.parse_args()
-    port = free_port()
+    port = cloud.free_port()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         base = Path(folder)
         cloud.up(port, base)
@@ -175,9 +174,7 @@ def main() -> None:
             training, inference = demo.deploy(port)
             written = samples.write_digits(base / "digits", 20, 8)
             demo.upload_samples(port, training.output("DataBucketName"), training.project(None), written)
-            ended = demo.train(port, training, training.project(None), Screen(machine=True))
-            if ended["status"] != "SUCCEEDED":
-                raise SystemExit(f"The benchmark cannot go on: the training ended {ended['status']}.")
+            run(port, training)
             image = samples.unseen(written, "3").read_bytes()
             outcomes = measure(port, inference, image, given.clients, given.seconds)
         finally:

@@ -9,8 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.laptop import compared, digits, free_port, opened, say
-from cli.screen import Screen
+from bench.laptop import compared, digits, opened, run, say
 from local import cloud, demo, samples
 from local.demo import SHOWN
 
@@ -45,9 +44,7 @@ def whole(folder: Path, base: Path, port: int) -> dict[str, float]:
         took("both stacks are built and deployed")
         demo.upload_samples(port, training.output("DataBucketName"), training.project(None), folder)
         began = time.perf_counter()
-        ended = demo.train(port, training, training.project(None), Screen(machine=True))
-        if ended["status"] != "SUCCEEDED":
-            raise SystemExit(f"The benchmark cannot go on: the run ended {ended['status']}.")
+        run(port, training)
         took("a run, from Plan to Done")
         demo.predict(demo.endpoint(port, inference), samples.unseen(folder, SHOWN))
         took("the first answer of the API")
@@ -60,7 +57,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as place:
         folder = samples.write_digits(Path(place) / "digits", TRAIN, TEST)
         baseline = bare(folder)
-        seconds = whole(folder, Path(place), free_port())
+        seconds = whole(folder, Path(place), cloud.free_port())
     say(f"whole: {10 * TRAIN} images to train on, {10 * TEST} to test on; baseline {baseline:.1f} s")
     for name, value in seconds.items():
         compared(name, value, baseline)

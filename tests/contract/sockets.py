@@ -3,7 +3,6 @@
 import http.client
 import json
 import logging
-import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -236,17 +235,10 @@ def in_ministack(folder: Path) -> Iterator[Socket]:
         for item in fields(Settings)
         if getattr(TIMES, item.name) != item.default
     }
-    port = free_port()
+    port = cloud.free_port()
     with patch.dict("os.environ", chosen):
         endpoint = cloud.up(port, folder)
     try:
         yield Socket("ministack", endpoint, endpoint)
     finally:
         cloud.down(port, folder)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from local import cloud
-from tests.contract.sockets import BUCKET, KEYS, TIMES, Socket, free_port
+from tests.contract.sockets import BUCKET, KEYS, TIMES, Socket
 from tests.images import picture
 
 TEMPLATE = {
@@ -63,7 +63,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[cloud.Pla
     for name, seconds in (("DATASET", 0), ("TRAINING_MINIMUM", 0), ("START", 0)):
         monkeypatch.setenv(f"CUSTOM_LABELS_{name}_SECONDS", str(seconds))
     monkeypatch.setenv("CUSTOM_LABELS_WORKERS", str(TIMES.workers))
-    monkeypatch.setenv("LOCAL_CLOUD_PORT", str(free_port()))
+    monkeypatch.setenv("LOCAL_CLOUD_PORT", str(cloud.free_port()))
     monkeypatch.setenv("LOCAL_CLOUD_FOLDER", str(tmp_path))
     found = cloud.Place.from_environment()
     yield found

@@ -1,7 +1,6 @@
 """Both stacks, built and deployed by the real sam on a local cloud of their own."""
 
 import json
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -104,7 +103,7 @@ class Deployed:
                 return error.code, json.loads(error.read()), dict(error.headers)
 
 
-def wait_until(holds: Callable[[], Any], seconds: float = RUN_SECONDS) -> tuple[Any, float]:
+def wait_until(holds: Callable[[], Any], seconds: float = 60.0) -> tuple[Any, float]:
     """Wait until `holds()` is true and give its value and the seconds that it took."""
     began = time.monotonic()
     while not (value := holds()) and time.monotonic() < began + seconds:
@@ -113,15 +112,9 @@ def wait_until(holds: Callable[[], Any], seconds: float = RUN_SECONDS) -> tuple[
     return value, time.monotonic() - began
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind((cloud.LOOPBACK, 0))
-        return int(found.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    port, base = free_port(), tmp_path_factory.mktemp("cloud")
+    port, base = cloud.free_port(), tmp_path_factory.mktemp("cloud")
     cloud.up(port, base, 0.01)
     try:
         training, inference = demo.deploy(port)

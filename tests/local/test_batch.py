@@ -5,10 +5,9 @@ The model's limit is one that this machine can hold, so that it, and not the mac
 """
 
 import json
-import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ import pytest
 from cli.screen import Screen
 from cli.stack import Cloud, Stack
 from local import cloud, demo, samples
-from tests.local.conftest import TEST, TRAIN, free_port
+from tests.local.conftest import TEST, TRAIN, wait_until
 from tests.rounds import thorough
 
 LIMIT = 20  # detections a second
@@ -52,7 +51,7 @@ class House:
 
     def end(self, arn: str) -> dict[str, Any]:
         """How an execution has ended."""
-        return until(lambda: (found := self.describe(arn))["status"] != "RUNNING" and found)
+        return dict(wait_until(lambda: (found := self.describe(arn))["status"] != "RUNNING" and found, SECONDS)[0])
 
     def describe(self, arn: str) -> dict[str, Any]:
         return dict(self.steps.describe_execution(executionArn=arn))
@@ -85,7 +84,7 @@ class House:
         table = self.cloud.table(self.stack.output("StateTableName"))
         live = table.get_item(Key={"project": self.stack.project(None), "item": "live"})["Item"]
         self.cloud.client("rekognition").stop_project_version(ProjectVersionArn=live["projectVersionArn"])
-        until(lambda: self.status() == ["STOPPED"])
+        wait_until(lambda: self.status() == ["STOPPED"], SECONDS)
 
     def shoot(self, folder: str, count: int) -> tuple[set[str], set[str]]:
         """Put images below a folder, each hundredth of which is none: all addresses, and those of the broken."""
@@ -102,18 +101,9 @@ class House:
         return set(named), {image for number, image in enumerate(named) if number % 100 == 50}
 
 
-def until(look: Callable[[], Any], seconds: float = SECONDS) -> Any:
-    """What `look` gives once it is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    return found
-
-
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    port, base = free_port(), tmp_path_factory.mktemp("cloud")
+    port, base = cloud.free_port(), tmp_path_factory.mktemp("cloud")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CUSTOM_LABELS_DETECTIONS_PER_UNIT", str(LIMIT))
         cloud.up(port, base, 0.01)
@@ -157,7 +147,7 @@ def test_a_batch_that_is_stopped_and_started_again_does_no_image_twice(house: Ho
     house.sleep()
     given = {"images": f"s3://{house.bucket}/again/", "output": f"s3://{house.bucket}/batch/again/"}
     first = house.start(given)
-    until(lambda: house.lines("batch/again/"))
+    wait_until(lambda: house.lines("batch/again/"), SECONDS)
     house.steps.stop_execution(executionArn=first)
     assert house.describe(first)["status"] == "ABORTED"
     some = len(house.lines("batch/again/"))
@@ -169,4 +159,4 @@ def test_a_batch_that_is_stopped_and_started_again_does_no_image_twice(house: Ho
     assert Counter(line["image"] for line in house.lines("batch/again/")) == dict.fromkeys(images, 1)
     assert house.asked(images) == dict.fromkeys(images, 1)
     assert said["failed"] == len(broken)
-    until(lambda: house.status() == ["STOPPED"])  # which a batch has started
+    wait_until(lambda: house.status() == ["STOPPED"], SECONDS)  # which a batch has started

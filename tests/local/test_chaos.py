@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from local import cloud, demo, samples
-from tests.local.conftest import Deployed, free_port, wait_until
+from tests.local.conftest import RUN_SECONDS, Deployed, wait_until
 from tests.rounds import thorough
 
 SCALE = 0.01  # of a Wait state's seconds
@@ -45,7 +45,7 @@ def base(tmp_path_factory):
 @pytest.fixture(scope="module")
 def killed(base, tmp_path_factory):
     """A cloud on which a first model is live, with the seconds that its run took."""
-    port = free_port()
+    port = cloud.free_port()
     cloud.up(port, base, SCALE, keep=True)
     try:
         training, inference = demo.deploy(port)
@@ -68,10 +68,10 @@ def test_one_run_after_a_kill_leaves_one_model_and_every_entry(killed, base, see
     deployed.start(f"killed-{seed}", GIVEN)
     time.sleep(Random(seed).uniform(0, seconds))
     deployed.kill(base)
-    wait_until(lambda: not deployed.under_way())
+    wait_until(lambda: not deployed.under_way(), RUN_SECONDS)
     ended = deployed.run(f"after-{seed}", GIVEN)
     assert ended["status"] == "SUCCEEDED", ended.get("cause")
-    wait_until(lambda: not deployed.under_way())
+    wait_until(lambda: not deployed.under_way(), RUN_SECONDS)
     billed = [name for name, status in deployed.versions().items() if status in ("RUNNING", "STARTING")]
     assert billed == [deployed.live()] == [f"after-{seed}"]
     assert deployed.labels(deployed.project) == before

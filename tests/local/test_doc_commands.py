@@ -13,7 +13,7 @@ from samcli.cli.types import CfnParameterOverridesType
 
 from local import cloud, demo, samples
 from tests.documents import Command, to_run
-from tests.local.conftest import Deployed, free_port, wait_until
+from tests.local.conftest import Deployed, wait_until
 from tests.local.walking import LABELS, OLD_BUCKET, PRODUCTION, Shell, World, checkout
 from tests.rounds import takes_long
 
@@ -294,7 +294,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def bare(tmp_path_factory: pytest.TempPathFactory, digits: Any) -> Iterator[Walk]:
     """A checkout whose local cloud is not up yet."""
     base = tmp_path_factory.mktemp("bare")
-    walk = Walk(World(Shell(checkout(base / "checkout", digits), free_port(), base / "clouds")))
+    walk = Walk(World(Shell(checkout(base / "checkout", digits), cloud.free_port(), base / "clouds")))
     yield walk
     cloud.down(walk.world.shell.port, base / "clouds")
 
@@ -302,7 +302,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory, digits: Any) -> Iterator[Walk
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory, digits: Any) -> Iterator[Walk]:
     """A checkout, and both stacks deployed on a cloud of its own."""
-    base, port = tmp_path_factory.mktemp("both"), free_port()
+    base, port = tmp_path_factory.mktemp("both"), cloud.free_port()
     cloud.up(port, base / "clouds", 0.01)
     try:
         training, inference = demo.deploy(port)

@@ -9,20 +9,13 @@ import pytest
 
 from cli.screen import Screen
 from local import demo, samples
+from tests.local.conftest import wait_until
 from tests.rounds import takes_long
 from tests.templates import ROOT, source
 
 # Bytes unzipped; Lambda's limit is 250 MB, a cold start notices far less.
 LARGEST = 25 * 1024 * 1024
 WITH_CHARTS = 175 * 1024 * 1024  # the one package with a charting library
-
-
-def wait_until(holds, seconds=60.0):
-    """Wait until `holds()` is true; the assertion shows its last value."""
-    deadline = time.monotonic() + seconds
-    while not (value := holds()) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert value
 
 
 def test_a_model_is_trained_gated_and_live(deployed, trained):

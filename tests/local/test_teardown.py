@@ -11,14 +11,14 @@ from botocore.exceptions import ClientError
 from cli.screen import Screen
 from cli.stack import configured_name
 from local import cloud, demo, samples
-from tests.local.conftest import TEST, TRAIN, free_port
+from tests.local.conftest import TEST, TRAIN
 from tests.templates import ROOT
 
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory):
     """A local cloud of its own, as these tests delete everything in it."""
-    port, base = free_port(), tmp_path_factory.mktemp("cloud")
+    port, base = cloud.free_port(), tmp_path_factory.mktemp("cloud")
     cloud.up(port, base, 0.01)
     try:
         yield port

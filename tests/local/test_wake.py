@@ -1,13 +1,13 @@
 """A model that sleeps is woken by requests, through the gateway, as often as the stack allows and no more."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from local import demo, samples
-from tests.local.conftest import Deployed
+from tests.local.conftest import Deployed, wait_until
 from tests.rounds import takes_long
 
 pytestmark = takes_long("a model that was woken is left alone for half a minute")
@@ -25,15 +25,6 @@ def deploy(deployed: Deployed, **parameters: str) -> None:
         demo.deploy_stack("inference", deployed.port, {**passed, **parameters})
 
 
-def until(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    """What `look` gives once it is true; the assertion says that it never was."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-    return found
-
-
 @pytest.fixture
 def waking(deployed: Deployed, trained: dict[str, Any]) -> Iterator[Deployed]:
     """The API with requests that may wake the model; in the end they may not, and it runs as before."""
@@ -47,7 +38,7 @@ def waking(deployed: Deployed, trained: dict[str, Any]) -> Iterator[Deployed]:
             deployed.cloud.client("rekognition").start_project_version(
                 ProjectVersionArn=live_arn(deployed), MinInferenceUnits=1
             )
-        until(lambda: deployed.versions()[live] == "RUNNING")
+        wait_until(lambda: deployed.versions()[live] == "RUNNING", PATIENCE)
 
 
 def live_arn(deployed: Deployed) -> str:
@@ -65,12 +56,14 @@ def test_requests_wake_the_model_so_many_times_a_day(waking: Deployed) -> None:
     for _ in range(WAKES):
         waking.stop(arn)
         seen: list[Answer] = []
-        until(lambda seen=seen: seen.append(ask()) or seen[-1][0] == 200)
+        wait_until(lambda seen=seen: seen.append(ask()) or seen[-1][0] == 200, PATIENCE)
         waits = [answer for answer in seen if answer[0] != 200]
         assert {(status, body["code"]) for status, body, _ in waits} == {(503, "ModelStarting")}
         assert all(int(headers["Retry-After"]) > 0 for _, _, headers in waits)
     waking.stop(arn)
-    status, body, headers = until(lambda: (said := ask())[1]["code"] == "ModelNotRunning" and said)
+    (status, body, headers), _ = wait_until(
+        lambda: (said := ask())[1]["code"] == "ModelNotRunning" and said, PATIENCE
+    )
     assert status == 503
     assert f"It was started {WAKES} times today already" in body["message"]
     assert int(headers["Retry-After"]) >= 60

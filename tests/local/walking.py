@@ -19,7 +19,7 @@ from PIL import Image
 from cli.stack import configured_name
 from local import cloud, samples
 from tests.documents import CAPITALS, EXAMPLES, PLACEHOLDERS
-from tests.local.conftest import Deployed, free_port
+from tests.local.conftest import Deployed
 from tests.templates import ROOT
 
 SECONDS = 300.0
@@ -162,7 +162,7 @@ class World:
         return str(value)
 
     def _port(self, shown: str) -> str:
-        return self.ports.setdefault(shown, str(self.shell.port if shown == "4566" else free_port()))
+        return self.ports.setdefault(shown, str(self.shell.port if shown == "4566" else cloud.free_port()))
 
     @property
     def _stacks(self) -> Deployed:

@@ -42,13 +42,6 @@ def measure(event, context):
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @dataclass(frozen=True)
 class Up:
     """A local cloud that is up, with three Lambda functions."""
@@ -113,7 +106,7 @@ def until(look: Callable[[], Any], seconds: float = 20) -> Any:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    place = cloud.Place(free_port(), tmp_path_factory.mktemp("cloud"))
+    place = cloud.Place(cloud.free_port(), tmp_path_factory.mktemp("cloud"))
     cloud.up(place.port, place.base)
     try:
         pid = cloud.running(place)
@@ -142,7 +135,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 def test_it_comes_up_once_and_goes_down_whole(tmp_path: Path) -> None:
-    port = free_port()
+    port = cloud.free_port()
     place = cloud.Place(port, tmp_path)
     assert cloud.up(port, tmp_path) == f"http://127.0.0.1:{port}"
     try:
@@ -178,11 +171,11 @@ def test_a_failed_start_shows_the_end_of_the_log(tmp_path: Path, monkeypatch: py
     broken.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(broken))
     with pytest.raises(cloud.CloudError, match=r"The local cloud ended; the end of .*log\.txt:\nthe reason"):
-        cloud.up(free_port(), tmp_path)
+        cloud.up(cloud.free_port(), tmp_path)
 
 
 def test_a_process_that_has_the_id_by_chance_is_left_alone(tmp_path: Path) -> None:
-    place = cloud.Place(free_port(), tmp_path)
+    place = cloud.Place(cloud.free_port(), tmp_path)
     place.folder.mkdir()
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
     try:
@@ -198,7 +191,7 @@ def test_a_process_that_has_the_id_by_chance_is_left_alone(tmp_path: Path) -> No
 def test_the_command_says_what_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("LOCAL_CLOUD_PORT", str(free_port()))
+    monkeypatch.setenv("LOCAL_CLOUD_PORT", str(cloud.free_port()))
     monkeypatch.setenv("LOCAL_CLOUD_FOLDER", str(tmp_path))
     assert cloud.main(["status"]) == 1
     assert "is down" in capsys.readouterr().out

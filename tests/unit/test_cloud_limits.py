@@ -19,7 +19,7 @@ from local.limits import Limits
 from local.ministack import paths
 from local.ministack.paths import delay
 from local.ministack.payloads import size, task_name
-from tests.unit.test_cloud import ROLE, Up, free_port
+from tests.unit.test_cloud import ROLE, Up
 
 LOW = {
     "STATE_BYTES": "2000",
@@ -62,7 +62,7 @@ def function(name: str, **code: Any) -> dict[str, Any]:
 @contextmanager
 def limited_cloud(folder: Path) -> Iterator[Up]:
     """A local cloud with low limits and two functions, until the end of the block."""
-    place = cloud.Place(free_port(), folder)
+    place = cloud.Place(cloud.free_port(), folder)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in LOW.items():
             patch.setenv(f"LOCAL_LIMIT_{name}", value)
