@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
 TEMPLATES := template.yaml inference.yaml
-SHIPPED := functions report
+SHIPPED := $(dir $(wildcard */requirements.in))
 
 export SAM_CLI_TELEMETRY := 0
 # sam validate asks for a region, though it calls nothing.
@@ -47,7 +47,7 @@ lock: $(READY) ## Pin what ships to Lambda, with hashes, as requirements.in asks
 	@for folder in $(SHIPPED); do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-annotate --custom-compile-command "make lock" \
-			$$folder/requirements.in --output-file $$folder/requirements.txt >/dev/null || exit 1; \
+			$${folder}requirements.in --output-file $${folder}requirements.txt >/dev/null || exit 1; \
 	done
 
 audit: $(READY) ## Look for known vulnerabilities of what ships; asks pypi.org

@@ -5,6 +5,7 @@ Exception
     ├── NotFound           what was named does not exist
     ├── NotPermitted       credentials are missing, have expired, or do not suffice
     ├── Unreachable        nobody answers
+    ├── Busy               another execution, or a lease, holds the project
     ├── QuotaExceeded      a quota is used up
     ├── ModelNotRunning    no model runs that could answer
     ├── FailedError        it began and did not succeed

@@ -103,7 +103,6 @@ class Cloud:
     entered: list[Callable[[str, str], None]] = field(default_factory=list)
     # Called with each step of an execution, those of a Map's children included.
     taken: list[Callable[[Step], None]] = field(default_factory=list)
-    machines: list[str] = field(default_factory=list)  # what the tests have made on it
     ended: set[str] = field(default_factory=set)  # ARNs of executions, under `ends`
     ends: threading.Condition = field(default_factory=threading.Condition)
 

@@ -75,8 +75,7 @@ class Machine:
         workflow = definition(source, values) if isinstance(source, str) else _replaced(source, values)
         name = source if isinstance(source, str) else "machine"
         # The same on each cloud: a definition that names another machine is then parsed once.
-        number = len(cloud.machines)
-        cloud.machines.append(name)
+        number = len(self.client.list_state_machines()["stateMachines"])
         self.arn = self.client.create_state_machine(
             name=f"{name}-{number:08x}", definition=json.dumps(workflow), roleArn=cloud.role
         )["stateMachineArn"]
