@@ -1,19 +1,17 @@
 """FailTeardown: says what a teardown that failed or was ended has left, and lets go of the project."""
 
-import json
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
-from customlabels.errors import NAMES
+from customlabels.executions import ended
 from customlabels.failures import compose, read_failure
 from customlabels.inputs import project_of
 from customlabels.locks import release
 from customlabels.models import find_project
-from customlabels.quotas import statuses
 from customlabels.settings import Settings
-from customlabels.teardown import event_of, items_of, left_said, subject_of
+from customlabels.teardown import event_of, items_of, left_said, subject_of, versions_of
 
 settings = Settings.read()
 rekognition = boto3.client("rekognition", config=PATIENT)
@@ -28,11 +26,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
     `told` says whether a teardown that was ended from outside had come to this by itself.
     """
-    execution, failure, told = event["execution"], read_failure(event["failed"]), False
+    execution, failure = event["execution"], read_failure(event["failed"])
     if "ended" in event:
-        described = steps.describe_execution(executionArn=execution)
-        event = {**event, "input": json.loads(described.get("input", "{}"))}
-        told = described.get("error") in NAMES
+        event = {**event, **ended(steps, execution)}
     project = event.get("project") or project_of(event["input"], settings.project)
     released = release(table, project, execution)
     cause = compose(failure, execution, [_left(project), "A second teardown goes on where this one ended."])
@@ -40,7 +36,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {
         "error": failure.error,
         "cause": cause,
-        "told": told,
+        "told": event.get("told", False),
         "stopped": [],
         "subject": subject_of(project, f"the teardown failed: {failure.error}"),
         "message": f"{failure.error}: {cause}",
@@ -59,6 +55,5 @@ def _left(project: str) -> str:
     described, items = find_project(rekognition, project), len(items_of(table, project))
     if described is None:
         return left_said(project, 0, None, items)
-    # A project that is being deleted has no versions left, and may be gone before they are asked for.
-    versions = {} if described["Status"] == "DELETING" else statuses(rekognition, described["ProjectArn"])
+    versions = versions_of(rekognition, described)
     return left_said(project, len(described.get("Datasets", [])), versions, items)

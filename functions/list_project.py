@@ -7,9 +7,8 @@ from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
 from customlabels.models import find_project
 from customlabels.names import parse_version_arn
-from customlabels.quotas import statuses
 from customlabels.settings import Settings
-from customlabels.teardown import by_kind, items_of, kept
+from customlabels.teardown import by_kind, items_of, kept, versions_of
 
 settings = Settings.read()
 rekognition = boto3.client("rekognition", config=PATIENT)
@@ -26,9 +25,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     name = event["project"]
     project = find_project(rekognition, name)
     arn = project["ProjectArn"] if project else None
-    # A project that is being deleted has no versions left, and may be gone before they are asked for.
     status = project["Status"] if project else "ABSENT"
-    versions = statuses(rekognition, arn) if arn and status != "DELETING" else {}
+    versions = versions_of(rekognition, project) if project else {}
     found = {
         "project": arn,
         "versions": [{"name": parse_version_arn(one).version, "status": of} for one, of in versions.items()],

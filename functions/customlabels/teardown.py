@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 from customlabels import feedback, locks
 from customlabels.models import RUNNING
 from customlabels.names import parse_version_arn
+from customlabels.quotas import statuses
 from customlabels.state_table import query
 from customlabels.telling import subject
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_rekognition import RekognitionClient
+    from mypy_boto3_rekognition.type_defs import ProjectDescriptionTypeDef
 
 EVENT = 1  # the version of the event's form, which docs/outcomes.md describes
 UNDER_WAY = ("TRAINING_IN_PROGRESS", "COPYING_IN_PROGRESS")  # no call ends these
@@ -19,6 +22,11 @@ STOPPABLE = ("RUNNING", "STARTING")
 SLICE = 20  # versions that one call deletes; the service takes 5 of these calls a second
 ITEMS = 500  # of the state table that one call deletes
 SHOWN = 5  # names in a sentence
+
+
+def versions_of(rekognition: "RekognitionClient", project: "ProjectDescriptionTypeDef") -> dict[str, str]:
+    """The statuses of a project's versions by ARN; one that is being deleted has none left, and may be gone."""
+    return {} if project["Status"] == "DELETING" else statuses(rekognition, project["ProjectArn"])
 
 
 def to_stop(versions: Mapping[str, str]) -> list[tuple[str, str]]:
