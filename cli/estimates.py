@@ -50,9 +50,14 @@ def _has_trained(one: Mapping[str, Any]) -> bool:
 
 
 def expected(cloud: Cloud, stack: Stack, project: str, execution: Mapping[str, Any]) -> Estimate | None:
-    """The estimate for an execution; None for one that has ended or only checks, or where nobody may look."""
+    """The estimate for a training or a switch; None for what has ended or only checks, or where nobody may look.
+
+    Nothing tells how long a batch, a teardown or a copy takes: records are of runs, and those of copies are few.
+    """
     made = json.loads(execution.get("input") or "{}")
-    if execution["status"] != "RUNNING" or not isinstance(made, dict) or made.get("dryRun"):
+    if execution["status"] != "RUNNING" or execution["stateMachineArn"] != stack.outputs.get("StateMachineArn"):
+        return None
+    if not isinstance(made, dict) or made.get("dryRun") or "copyFrom" in made:
         return None
     try:
         return estimate(runs.records(cloud, stack, project, _MOST), "switchTo" in made)

@@ -1,5 +1,6 @@
 """The command `watch`: what it makes of histories, of what Rekognition says, and of the runs before."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from cli import estimates, facts, history, runs, watch
 from cli.screen import Screen
+from cli.stack import Stack, connect
 
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -250,6 +252,27 @@ def test_the_estimate_is_the_median_of_runs_that_came_to_a_verdict() -> None:
     assert estimates.estimate(RECORDS, switch=True) == estimates.Estimate(9 * 60, 1)
     assert estimates.Estimate(540, 1).said() == "The one such run before this took 0:09:00."
     assert estimates.estimate(RECORDS[5:]) is None
+
+
+@pytest.mark.parametrize(
+    ("machine", "made", "seconds"),
+    [
+        ("train", {}, 80 * 60),
+        ("train", {"switchTo": "previous"}, 9 * 60),
+        ("train", {"dryRun": True}, None),
+        ("train", {"copyFrom": "arn"}, None),
+        ("teardown", {}, None),
+        ("batch", {"images": "s3://bucket/photos/"}, None),
+    ],
+)
+def test_only_a_training_and_a_switch_have_an_estimate(
+    machine: str, made: dict[str, Any], seconds: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.runs.records", lambda *_: RECORDS)
+    stack = Stack("custom-labels", {"StateMachineArn": "arn:train"}, {})
+    execution = {"status": "RUNNING", "stateMachineArn": f"arn:{machine}", "input": json.dumps(made)}
+    found = estimates.expected(connect(True), stack, "custom-labels", execution)
+    assert (found and found.seconds) == seconds
 
 
 # --- terminals ------------------------------------------------------------------------------------------------
