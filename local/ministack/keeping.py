@@ -1,4 +1,4 @@
-"""What a cloud that keeps its state loses when it is killed: a second, not everything since it was started."""
+"""What a cloud that keeps its state loses when it is killed: some seconds, not everything since its start."""
 
 import json
 import threading
@@ -8,7 +8,7 @@ from typing import Any
 from local.ministack.private import module
 
 SECONDS = 1.0  # between two looks
-SHARE = 0.25  # of the time that looking and writing may take
+SHARE = 0.1  # of the time that looking and writing may take
 CUT_OFF = "States.ServiceRestart"  # ministack's name for what ended an execution that its process did not survive
 
 

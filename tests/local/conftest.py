@@ -1,10 +1,13 @@
 """Both stacks, built and deployed by the real sam on a local cloud of their own."""
 
+import fcntl
 import json
+import shutil
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,11 @@ from typing import Any
 import pytest
 
 from cli.screen import Screen
-from cli.stack import Cloud, Stack
+from cli.stack import Cloud, Stack, configured_name, find
 from local import cloud, demo, samples
 
 RUN_SECONDS = 600.0  # a guard against waiting for ever: a busy machine takes minutes
+WAIT_SCALE = 0.01  # of a Wait state's seconds
 TRAIN, TEST = 20, 8  # images of each digit
 
 
@@ -24,6 +28,7 @@ class Deployed:
     """What is deployed, and how to reach it."""
 
     port: int
+    base: Path  # of the cloud's folders
     cloud: Cloud
     training: Stack
     inference: Stack
@@ -83,11 +88,30 @@ class Deployed:
 
     def live(self, project: str | None = None) -> str | None:
         """The version that the state table names as live."""
+        arn = self.arn(project)
+        return arn and arn.split("/")[3]
+
+    def arn(self, project: str | None = None) -> str | None:
+        """The ARN of the version that the state table names as live."""
         item = self.cloud.client("dynamodb").get_item(
             TableName=self.training.output("StateTableName"),
             Key={"project": {"S": project or self.project}, "item": {"S": "live"}},
         )
-        return item["Item"]["projectVersionArn"]["S"].split("/")[3] if "Item" in item else None
+        return item["Item"]["projectVersionArn"]["S"] if "Item" in item else None
+
+    def set_variables(self, stack: Stack, **values: str) -> None:
+        """Give such variables of a stack's functions other values, as parameters do without the time of sam."""
+        functions, formation = self.cloud.client("lambda"), self.cloud.client("cloudformation")
+        for page in formation.get_paginator("list_stack_resources").paginate(StackName=stack.name):
+            for one in page["StackResourceSummaries"]:
+                if one["ResourceType"] != "AWS::Lambda::Function":
+                    continue
+                name = one["PhysicalResourceId"]
+                found = functions.get_function_configuration(FunctionName=name)
+                before = found.get("Environment", {}).get("Variables", {})
+                if values.keys() <= before.keys():
+                    changed = {"Variables": {**before, **values}}
+                    functions.update_function_configuration(FunctionName=name, Environment=changed)
 
     def ask(
         self, path: str, body: bytes = b"", kind: str = "image/png", key: str | None = None, method: str = "POST"
@@ -112,22 +136,70 @@ def wait_until(holds: Callable[[], Any], seconds: float = 60.0) -> tuple[Any, fl
     return value, time.monotonic() - began
 
 
-@pytest.fixture(scope="session")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    port, base = cloud.free_port(), tmp_path_factory.mktemp("cloud")
-    cloud.up(port, base, 0.01)
+@dataclass(frozen=True)
+class Snapshot:
+    """What a cloud has kept on which both stacks are deployed, and a first model is live."""
+
+    folder: Path
+    samples: Path  # which are uploaded
+    outcome: dict[str, Any]  # of the run that trained the model
+
+    @contextmanager
+    def opened(self, base: Path, **limits: str) -> Iterator[Deployed]:
+        """A cloud that goes on from here, with `limits` in its environment, and ends with the context."""
+        place = cloud.Place(cloud.free_port(), base, WAIT_SCALE, keep=True)
+        shutil.copytree(self.folder, place.folder)
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in limits.items():
+                patch.setenv(name, value)
+            cloud.up(place.port, base, WAIT_SCALE, keep=True)
+        try:
+            here = demo.local_cloud(place.port)
+            training, inference = (find(here, configured_name(name)) for name in ("default", "inference"))
+            api = demo.endpoint(place.port, inference)
+            yield Deployed(place.port, base, here, training, inference, api, self.samples)
+        finally:
+            cloud.down(place.port, base)
+
+
+def take(folder: Path, digits: Path) -> dict[str, Any]:
+    """Deploy both stacks on a cloud, train a model, and keep what the cloud then holds; the run's outcome."""
+    place = cloud.Place(cloud.free_port(), folder.parent / "first", WAIT_SCALE, keep=True)
+    samples.write_digits(digits, TRAIN, TEST)
+    cloud.up(place.port, place.base, WAIT_SCALE, keep=True)
     try:
-        training, inference = demo.deploy(port)
-        folder = samples.write_digits(tmp_path_factory.mktemp("samples") / "digits", TRAIN, TEST)
-        demo.upload_samples(port, training.output("DataBucketName"), training.project(None), folder)
-        yield Deployed(port, demo.local_cloud(port), training, inference, demo.endpoint(port, inference), folder)
+        training, _ = demo.deploy(place.port)
+        project = training.project(None)
+        demo.upload_samples(place.port, training.output("DataBucketName"), project, digits)
+        outcome = demo.train(place.port, training, project, Screen())
     finally:
-        assert cloud.down(port, base)
+        cloud.down(place.port, place.base)
+    place.folder.rename(folder)
+    return outcome
 
 
 @pytest.fixture(scope="session")
-def trained(deployed: Deployed) -> dict[str, Any]:
+def snapshot(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Snapshot:
+    """One for all processes of the session: sam needs most of a minute to deploy, on each cloud the same."""
+    own = tmp_path_factory.getbasetemp()
+    root = own.parent if hasattr(request.config, "workerinput") else own
+    folder, digits, told = root / "snapshot", root / "digits", root / "snapshot.json"
+    with (root / "snapshot.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not told.exists():
+            told.write_text(json.dumps(take(folder, digits)))
+    return Snapshot(folder, digits, json.loads(told.read_text()))
+
+
+@pytest.fixture(scope="session")
+def deployed(snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    with snapshot.opened(tmp_path_factory.mktemp("cloud")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def trained(snapshot: Snapshot) -> dict[str, Any]:
     """The outcome of a first run on the digits."""
-    outcome = demo.train(deployed.port, deployed.training, deployed.project, Screen())
-    assert outcome["status"] == "SUCCEEDED", outcome
-    return outcome["output"]
+    assert snapshot.outcome["status"] == "SUCCEEDED", snapshot.outcome
+    output: dict[str, Any] = snapshot.outcome["output"]
+    return output

@@ -15,10 +15,8 @@ from typing import Any
 
 import pytest
 
-from cli.screen import Screen
 from cli.stack import Cloud, Stack
-from local import cloud, demo, samples
-from tests.local.conftest import TEST, TRAIN, wait_until
+from tests.local.conftest import Snapshot, wait_until
 from tests.rounds import thorough
 
 LIMIT = 20  # detections a second
@@ -102,23 +100,11 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    port, base = cloud.free_port(), tmp_path_factory.mktemp("cloud")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CUSTOM_LABELS_DETECTIONS_PER_UNIT", str(LIMIT))
-        cloud.up(port, base, 0.01)
-    try:
-        with demo.alone():
-            demo.build("default", port)
-            parameters = {"DetectionsPerUnit": str(LIMIT), "ChunkImages": str(CHUNK)}
-            stack = demo.deploy_stack("default", port, parameters)
-        folder = samples.write_digits(tmp_path_factory.mktemp("samples") / "digits", TRAIN, TEST)
-        demo.upload_samples(port, stack.output("DataBucketName"), stack.project(None), folder)
-        trained = demo.train(port, stack, stack.project(None), Screen())
-        assert trained["status"] == "SUCCEEDED", trained
-        yield House(demo.local_cloud(port), stack, folder)
-    finally:
-        assert cloud.down(port, base)
+def house(snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    base = tmp_path_factory.mktemp("cloud")
+    with snapshot.opened(base, CUSTOM_LABELS_DETECTIONS_PER_UNIT=str(LIMIT)) as opened:
+        opened.set_variables(opened.training, DETECTIONS_PER_UNIT=str(LIMIT), CHUNK_IMAGES=str(CHUNK))
+        yield House(opened.cloud, opened.training, opened.samples)
 
 
 def test_a_batch_keeps_the_pace_of_the_model(house: House, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,32 +3,37 @@
 import os
 import signal
 import time
+from dataclasses import dataclass
 from random import Random
 
 import pytest
 
 from local import cloud, demo, samples
-from tests.local.conftest import RUN_SECONDS, Deployed, wait_until
+from tests.local.conftest import RUN_SECONDS, WAIT_SCALE, Deployed, wait_until
 from tests.rounds import thorough
 
-SCALE = 0.01  # of a Wait state's seconds
 TRAIN, TEST = 6, 3  # images of each digit
 GIVEN = {"force": True, "gate": {"minimum": 0.0}}
 
 
-class Killed(Deployed):
-    """A deployed cloud that keeps its state, and can be killed."""
+@dataclass(frozen=True)
+class Killed:
+    """A cloud that can be killed, and a project of few images on it."""
 
-    def kill(self, base):
+    deployed: Deployed
+    project: str
+
+    def kill(self):
         """End the server and its functions as the system does when memory runs out, and start it anew."""
-        pid = cloud.running(cloud.Place(self.port, base))
+        port, base = self.deployed.port, self.deployed.base
+        pid = cloud.running(cloud.Place(port, base))
         os.killpg(pid, signal.SIGKILL)
-        wait_until(lambda: cloud.running(cloud.Place(self.port, base)) is None)
-        cloud.up(self.port, base, SCALE, keep=True)
+        wait_until(lambda: cloud.running(cloud.Place(port, base)) is None)
+        cloud.up(port, base, WAIT_SCALE, keep=True)
 
     def under_way(self):
-        """The executions of both machines that run."""
-        steps = self.cloud.client("stepfunctions")
+        """The executions of all machines that run."""
+        steps = self.deployed.cloud.client("stepfunctions")
         machines = [machine["stateMachineArn"] for machine in steps.list_state_machines()["stateMachines"]]
         return [
             execution["name"]
@@ -38,40 +43,34 @@ class Killed(Deployed):
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return tmp_path_factory.mktemp("killed")
-
-
-@pytest.fixture(scope="module")
-def killed(base, tmp_path_factory):
+def killed(snapshot, tmp_path_factory):
     """A cloud on which a first model is live, with the seconds that its run took."""
-    port = cloud.free_port()
-    cloud.up(port, base, SCALE, keep=True)
-    try:
-        training, inference = demo.deploy(port)
-        folder = samples.write_digits(tmp_path_factory.mktemp("samples") / "digits", TRAIN, TEST)
-        here = demo.local_cloud(port)
-        deployed = Killed(port, here, training, inference, demo.endpoint(port, inference), folder)
-        demo.upload_samples(port, deployed.bucket, deployed.project, folder)
+    folder = samples.write_digits(tmp_path_factory.mktemp("samples") / "digits", TRAIN, TEST)
+    with snapshot.opened(tmp_path_factory.mktemp("killed")) as deployed:
+        # An account's quota is two running models, and a switch needs them.
+        deployed.stop(deployed.arn())
+        project = f"{deployed.project}-killed"
+        demo.upload_samples(deployed.port, deployed.bucket, project, folder)
         began = time.monotonic()
-        ended = deployed.run("first", {**GIVEN, **demo.sources(deployed.bucket, deployed.project)})
+        given = {**GIVEN, "project": project, **demo.sources(deployed.bucket, project)}
+        ended = deployed.run("first", given)
         assert ended["status"] == "SUCCEEDED", ended
-        yield deployed, time.monotonic() - began
-    finally:
-        assert cloud.down(port, base)
+        yield Killed(deployed, project), time.monotonic() - began
 
 
 @pytest.mark.parametrize("seed", range(20 if thorough() else 3))
-def test_one_run_after_a_kill_leaves_one_model_and_every_entry(killed, base, seed):
-    deployed, seconds = killed
-    before = deployed.labels(deployed.project)
-    deployed.start(f"killed-{seed}", GIVEN)
+def test_one_run_after_a_kill_leaves_one_model_and_every_entry(killed, seed):
+    house, seconds = killed
+    deployed, given = house.deployed, {**GIVEN, "project": house.project}
+    before = deployed.labels(house.project)
+    deployed.start(f"killed-{seed}", given)
     time.sleep(Random(seed).uniform(0, seconds))
-    deployed.kill(base)
-    wait_until(lambda: not deployed.under_way(), RUN_SECONDS)
-    ended = deployed.run(f"after-{seed}", GIVEN)
+    house.kill()
+    wait_until(lambda: not house.under_way(), RUN_SECONDS)
+    ended = deployed.run(f"after-{seed}", given)
     assert ended["status"] == "SUCCEEDED", ended.get("cause")
-    wait_until(lambda: not deployed.under_way(), RUN_SECONDS)
-    billed = [name for name, status in deployed.versions().items() if status in ("RUNNING", "STARTING")]
-    assert billed == [deployed.live()] == [f"after-{seed}"]
-    assert deployed.labels(deployed.project) == before
+    wait_until(lambda: not house.under_way(), RUN_SECONDS)
+    versions = deployed.versions(house.project)
+    billed = [name for name, status in versions.items() if status in ("RUNNING", "STARTING")]
+    assert billed == [deployed.live(house.project)] == [f"after-{seed}"]
+    assert deployed.labels(house.project) == before

@@ -307,7 +307,7 @@ def both(tmp_path_factory: pytest.TempPathFactory, digits: Any) -> Iterator[Walk
     try:
         training, inference = demo.deploy(port)
         api = demo.endpoint(port, inference)
-        deployed = Deployed(port, demo.local_cloud(port), training, inference, api, digits)
+        deployed = Deployed(port, base / "clouds", demo.local_cloud(port), training, inference, api, digits)
         world = World(Shell(checkout(base / "checkout", digits), port, base / "clouds"), deployed)
         old_images(world)
         yield Walk(world)

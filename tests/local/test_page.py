@@ -102,22 +102,12 @@ def boxes(deployed: Deployed, trained: dict[str, Any], tmp_path: Any) -> Iterato
         given[key] = {"manifest": f"s3://{deployed.bucket}/{prefix}{part}.manifest"}
     ended = deployed.run("boxes", given)
     assert ended["status"] == "SUCCEEDED", ended.get("cause")
-    answer_for(deployed, project)
+    deployed.set_variables(deployed.inference, PROJECT=project)
     try:
         yield next((folder / "unseen").iterdir()).read_bytes()
     finally:
-        answer_for(deployed, deployed.project)
+        deployed.set_variables(deployed.inference, PROJECT=deployed.project)
         deployed.stop(json.loads(ended["output"])["projectVersionArn"])
-
-
-def answer_for(deployed: Deployed, project: str) -> None:
-    """Let the deployed API answer for another project, as its parameter does, without the time of a deployment."""
-    functions = deployed.cloud.client("lambda")
-    for one in functions.get_paginator("list_functions").paginate().search("Functions[]"):
-        variables = one.get("Environment", {}).get("Variables", {})
-        if one["FunctionName"].startswith(deployed.inference.name) and "PROJECT" in variables:
-            changed = {"Variables": {**variables, "PROJECT": project}}
-            functions.update_function_configuration(FunctionName=one["FunctionName"], Environment=changed)
 
 
 def test_boxes_are_drawn_over_the_picture(deployed: Deployed, boxes: bytes, chromium: Browser) -> None:

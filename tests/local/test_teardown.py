@@ -8,22 +8,16 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from cli.screen import Screen
 from cli.stack import configured_name
-from local import cloud, demo, samples
-from tests.local.conftest import TEST, TRAIN
+from local import cloud
 from tests.templates import ROOT
 
 
-@pytest.fixture(scope="module")
-def port(tmp_path_factory):
-    """A local cloud of its own, as these tests delete everything in it."""
-    port, base = cloud.free_port(), tmp_path_factory.mktemp("cloud")
-    cloud.up(port, base, 0.01)
-    try:
-        yield port
-    finally:
-        assert cloud.down(port, base)
+@pytest.fixture
+def own(snapshot, tmp_path):
+    """A deployed cloud of its own, as these tests delete everything in it."""
+    with snapshot.opened(tmp_path) as opened:
+        yield opened
 
 
 def call(port, *command):
@@ -35,18 +29,15 @@ def call(port, *command):
     return ended.stdout
 
 
-def test_a_teardown_and_two_deletions_leave_an_empty_account(port, tmp_path):
-    training, _ = demo.deploy(port)
-    here, project, bucket = demo.local_cloud(port), training.project(None), training.output("DataBucketName")
-    folder = samples.write_digits(tmp_path / "digits", TRAIN, TEST)
-    demo.upload_samples(port, bucket, project, folder)
-    trained = demo.train(port, training, project, Screen())
-    assert trained["output"]["outcome"] == "promoted", trained
+def test_a_teardown_and_two_deletions_leave_an_empty_account(own, trained):
+    here, training, port = own.cloud, own.training, own.port
+    project, bucket = own.project, own.bucket
+    assert trained["outcome"] == "promoted", trained
 
     told = json.loads(call(port, sys.executable, "-m", "cli", "teardown", "--yes", "--json"))
     assert told["status"] == "SUCCEEDED", told
     deleted = told["output"]["deleted"]
-    assert deleted["versions"] == [trained["output"]["version"]]
+    assert deleted["versions"] == [trained["version"]]
     assert len(deleted["datasets"]) == 2
     assert deleted["items"]["live"] == deleted["items"]["run"] == 1
     assert told["output"]["left"] == {"projects": [], "items": []}
