@@ -28,17 +28,16 @@ from local.moto.direct import answer_directly
 from local.moto.functions import add_functions
 from local.moto.private import ACCOUNT, VERSION, check, module
 from local.moto.rekognition import add_admin, add_service
+from local.moto.speed import ask_once, copy_quickly, name_once, parse_once
 from local.moto.states import (
     Step,
     announce_ends,
     announce_paths,
     announce_states,
-    ask_once,
     judge_as_aws,
     mend_tasks,
     name_executions,
     name_failures,
-    parse_once,
     scale_waits,
     stop_executions,
 )
@@ -111,6 +110,13 @@ class Cloud:
         with self.ends:
             return self.ends.wait_for(lambda: execution in self.ended, seconds)
 
+    def history(self, execution: str) -> list[dict[str, Any]]:
+        """The events of an execution, oldest first, as GetExecutionHistory names them but in one piece."""
+        backends = module("stepfunctions.parser.models").stepfunctions_parser_backends
+        found = backends[ACCOUNT][REGION].get_execution_history(execution)
+        events: list[dict[str, Any]] = found["events"]
+        return events
+
     def client(self, name: str) -> Any:
         """A boto3 client of this cloud."""
         import boto3
@@ -180,6 +186,8 @@ def _open(
     add_admin(server, service)
     parse_once(undo)
     ask_once(undo)
+    name_once(undo)
+    copy_quickly(undo)
     mend_tasks(undo)
     name_failures(undo)
     judge_as_aws(undo)
@@ -200,7 +208,9 @@ def _serve(undo: ExitStack, port: int) -> Any:
     handler = app.MotoRequestHandler
     backends = app.DomainDispatcherApplication(app.create_backend_app)
     server = make_server(LOOPBACK, port, backends, threaded=True, request_handler=handler)
-    answer_directly(undo, backends, f"{LOOPBACK}:{server.server_address[1]}")
+    bound = server.server_address[1]
+    # moto's interpreter names the host.
+    answer_directly(undo, backends, f"{LOOPBACK}:{bound}", f"localhost:{bound}")
     thread = threading.Thread(target=server.serve_forever, args=(STOP_LOOK_SECONDS,), daemon=True)
     thread.start()
     undo.callback(server.server_close)

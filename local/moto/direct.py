@@ -16,8 +16,8 @@ class _Body(io.BytesIO):
             yield part
 
 
-def answer_directly(undo: ExitStack, app: Any, address: str) -> None:
-    """Let every boto3 client of this process that asks `address` (host:port) be answered by the WSGI application.
+def answer_directly(undo: ExitStack, app: Any, *addresses: str) -> None:
+    """Answer every boto3 client of this process that asks one of `addresses` (host:port) by the WSGI application.
 
     It happens below botocore's events and retries, so that hooks and errors are what they are over a socket.
     """
@@ -30,7 +30,7 @@ def answer_directly(undo: ExitStack, app: Any, address: str) -> None:
 
     def send(session: Any, request: Any) -> Any:
         place = urlsplit(request.url)
-        if place.netloc != address:
+        if place.netloc not in addresses:
             return ask(session, request)
         body = request.body.read() if hasattr(request.body, "read") else request.body
         headers = Headers(
@@ -42,7 +42,7 @@ def answer_directly(undo: ExitStack, app: Any, address: str) -> None:
             method=request.method,
             headers=headers,
             data=body or b"",
-            base_url=f"http://{address}/",
+            base_url=f"http://{place.netloc}/",
         ).get_environ()
         # As werkzeug's server gives it: moto reads keys from it, which the path holds decoded.
         environ["RAW_URI"] = environ["REQUEST_URI"] = place._replace(scheme="", netloc="").geturl()

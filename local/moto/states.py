@@ -2,7 +2,6 @@
 
 import copy
 import re
-import threading
 import time
 import uuid
 from collections.abc import Iterable
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 10.0  # for the threads of executions that a test left running
 INDEFINITE = re.compile(r"[*?:]|\.\.|,")  # a path with one of these can lead to several values
-_trees: dict[str, Any] = {}  # by definition; a process has but a few
 TASK = "stepfunctions.parser.asl.component.state.exec.state_task.service"
 
 
@@ -37,56 +35,6 @@ def stop_executions() -> None:
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     threads.clear()
-
-
-def parse_once(undo: ExitStack) -> None:
-    """Keep the syntax tree of each definition: a long one takes a second, at its creation and at each start."""
-    parsing = module("stepfunctions.parser.asl.parse.asl_parser")
-    parse = parsing.AmazonStateLanguageParser.parse
-
-    def again(definition: str) -> Any:
-        tree = _trees.get(definition)
-        if tree is None:
-            program, tree = parse(definition)
-            _trees[definition] = tree
-            return program, tree
-        return parsing.Preprocessor().visit(tree), tree  # the components hold state: each execution has its own
-
-    backend = module("stepfunctions.parser.models").StepFunctionsParserBackend
-    validate = backend._validate_definition
-
-    def validate_once(definition: str) -> None:
-        if definition not in _trees:
-            validate(definition)
-
-    undo.enter_context(patch.object(parsing.AmazonStateLanguageParser, "parse", staticmethod(again)))
-    undo.enter_context(patch.object(backend, "_validate_definition", staticmethod(validate_once)))
-
-
-def ask_once(undo: ExitStack) -> None:
-    """Keep what moto works out anew at each request or state: whose a host is, what a path means, a client."""
-    dispatcher = module("moto_server.werkzeug_app").DomainDispatcherApplication
-    paths = module("stepfunctions.parser.asl.utils.json_path")
-    clients = module("stepfunctions.parser.asl.utils.boto_client")
-    find, make = dispatcher.get_backend_for_host, clients.boto3.client
-    backends: dict[str | None, Any] = {}
-    kept: dict[str, Any] = {}
-    making = threading.Lock()
-
-    def backend(self: Any, host: str | None) -> Any:
-        if host not in backends:
-            backends[host] = find(self, host)
-        return backends[host]
-
-    def client(service_name: str, **options: Any) -> Any:
-        with making:
-            if service_name not in kept:
-                kept[service_name] = make(service_name=service_name, **options)
-            return kept[service_name]
-
-    undo.enter_context(patch.object(dispatcher, "get_backend_for_host", backend))
-    undo.enter_context(patch.object(paths, "parse", cache(paths.parse)))
-    undo.enter_context(patch.object(clients, "boto3", SimpleNamespace(client=client)))
 
 
 def mend_tasks(undo: ExitStack) -> None:

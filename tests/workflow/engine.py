@@ -129,8 +129,7 @@ class Machine:
 
     def events(self, execution: str) -> list[dict[str, Any]]:
         """The whole history of an execution, oldest event first."""
-        pages = self.client.get_paginator("get_execution_history").paginate(executionArn=execution)
-        return [event for page in pages for event in page["events"]]
+        return self.cloud.history(execution)
 
 
 @contextmanager
