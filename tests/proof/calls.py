@@ -48,13 +48,19 @@ def made_by(module: str) -> Iterator[None]:
         _importing.pop()
 
 
+@cache
+def _owner(file: str) -> str | None:
+    """The logical id of the function whose handler's module is in a file."""
+    path = Path(file)
+    return owners().get(path.stem) if path.parent == FUNCTIONS else None
+
+
 def _function() -> tuple[str | None, str | None]:
     """The logical id of the function whose code is at work, and the project that it is deployed for."""
     frame = sys._getframe()
     while frame := frame.f_back:  # type: ignore[assignment]
-        path = Path(frame.f_code.co_filename)
-        if path.parent == FUNCTIONS and path.stem in owners():
-            return owners()[path.stem], getattr(frame.f_globals.get("settings"), "project", None)
+        if owner := _owner(frame.f_code.co_filename):
+            return owner, getattr(frame.f_globals.get("settings"), "project", None)
     return None, None
 
 
@@ -62,7 +68,9 @@ def _machine() -> str | None:
     """The logical id of the state machine whose interpreter makes a call; it passes its `env` on."""
     frame = sys._getframe()
     while frame := frame.f_back:  # type: ignore[assignment]
-        states = getattr(frame.f_locals.get("env"), "states", None)
+        # To ask a frame for its variables copies them all.
+        env = frame.f_locals.get("env") if "env" in frame.f_code.co_varnames else None
+        states = getattr(env, "states", None)
         if states is not None:
             name = states.context_object.context_object_data["StateMachine"]["Name"]
             return name.rpartition("-")[0].title().replace("_", "") or None

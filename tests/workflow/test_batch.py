@@ -46,9 +46,9 @@ def house(deployment: tuple[Stack, dict[str, str]]) -> Stack:
     service.faults.clear()
     service._engine.detections.clear()
     stack.cloud.clock.advance(3600)
-    for item in stack.table.scan()["Items"]:
-        if item["project"] == PROJECT and item["item"] != "live":
-            stack.table.delete_item(Key={key: item[key] for key in ("project", "item")})
+    for item in stack.items():
+        if item != "live":
+            stack.table.delete_item(Key={"project": PROJECT, "item": item})
     for prefix in ("shots/", "batch/", "batch-work/"):
         for one in stack.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", []):
             stack.s3.delete_object(Bucket=BUCKET, Key=one["Key"])
@@ -91,8 +91,7 @@ def asked(stack: Stack) -> Counter[str]:
 def leases(stack: Stack) -> list[str]:
     """What batches have left in the table."""
     kept = ("live", "guard", "rest", "lock")
-    items = [item["item"] for item in stack.table.scan()["Items"] if item["project"] == PROJECT]
-    return [item for item in items if item not in kept and not item.startswith("run#")]
+    return [item for item in stack.items() if item not in kept and not item.startswith("run#")]
 
 
 def assert_each_has_one_line(stack: Stack, images: set[str], output: str = "batch/out/") -> None:

@@ -51,8 +51,7 @@ def restore(stack: Stack, arns: dict[str, str]) -> None:
 
 def held(stack: Stack) -> list[str]:
     """The leases, and the marks of batches that have started a model."""
-    items = [item["item"] for item in stack.table.scan()["Items"] if item["project"] == PROJECT]
-    return [item for item in items if item.startswith(("lease#", "started#"))]
+    return [item for item in stack.items() if item.startswith(("lease#", "started#"))]
 
 
 def _arn(stack: Stack, name: str) -> str:
