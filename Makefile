@@ -9,7 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 # sam validate asks for a region, though it calls nothing.
 lint: export AWS_DEFAULT_REGION := us-east-1
 
-.PHONY: help demo up down test test-all lint lock audit bench
+.PHONY: help demo up down test test-all lint format types cfn-lint lock audit bench
 .DEFAULT_GOAL := help
 
 help: ## Show this
@@ -34,13 +34,19 @@ test-all: export TEST_ALL := 1
 test-all: test ## Run every test with nothing sampled
 
 lint: $(READY) ## Check formatting, types and templates
+	@$(MAKE) --no-print-directory --jobs 2 format types $(TEMPLATES:%=valid-%) cfn-lint
+
+format:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types:
 	$(BIN)/mypy
-	@for template in $(TEMPLATES); do \
-		echo "$(BIN)/sam validate --lint --template-file $$template" && \
-		$(BIN)/sam validate --lint --template-file $$template || exit 1; \
-	done
+
+valid-%:
+	$(BIN)/sam validate --lint --template-file $*
+
+cfn-lint:
 	$(BIN)/cfn-lint $(TEMPLATES)
 
 lock: $(READY) ## Pin what ships to Lambda, with hashes, as requirements.in asks

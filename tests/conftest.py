@@ -33,8 +33,19 @@ TIMES = Settings(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow folders go first, so that no process is left alone with them at the end."""
-    slow = ("tests/local/", "tests/workflow/", "tests/contract/")
+    """What is slow goes first, so that no process is left alone with it at the end.
+
+    The first of all deploys what the other files of its folder wait for, while two long ones are walked.
+    """
+    slow = (
+        "tests/local/test_end_to_end.py",
+        "tests/workflow/test_clauses.py",
+        "tests/workflow/test_retraining.py",
+        "tests/local/",
+        "tests/workflow/",
+        "tests/contract/",
+        "tests/pages/",
+    )
     items.sort(
         key=lambda item: next((i for i, name in enumerate(slow) if item.nodeid.startswith(name)), len(slow))
     )
