@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from dataclasses import dataclass
 from random import Random
 
@@ -31,6 +30,14 @@ class Killed:
         wait_until(lambda: cloud.running(cloud.Place(port, base)) is None)
         cloud.up(port, base, WAIT_SCALE, keep=True)
 
+    def entered(self, execution):
+        """The states that an execution has entered until now."""
+        pages = self.deployed.cloud.client("stepfunctions").get_paginator("get_execution_history")
+        events = [event for page in pages.paginate(executionArn=execution) for event in page["events"]]
+        return [
+            event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event
+        ]
+
     def under_way(self):
         """The executions of all machines that run."""
         steps = self.deployed.cloud.client("stepfunctions")
@@ -44,27 +51,28 @@ class Killed:
 
 @pytest.fixture(scope="module")
 def killed(snapshot, tmp_path_factory):
-    """A cloud on which a first model is live, with the seconds that its run took."""
+    """A cloud on which a first model is live, and how many states its run has entered."""
     folder = samples.write_digits(tmp_path_factory.mktemp("samples") / "digits", TRAIN, TEST)
     with snapshot.opened(tmp_path_factory.mktemp("killed")) as deployed:
         # An account's quota is two running models, and a switch needs them.
         deployed.stop(deployed.arn())
         project = f"{deployed.project}-killed"
         demo.upload_samples(deployed.port, deployed.bucket, project, folder)
-        began = time.monotonic()
         given = {**GIVEN, "project": project, **demo.sources(deployed.bucket, project)}
         ended = deployed.run("first", given)
         assert ended["status"] == "SUCCEEDED", ended
-        yield Killed(deployed, project), time.monotonic() - began
+        house = Killed(deployed, project)
+        yield house, len(house.entered(ended["executionArn"]))
 
 
 @pytest.mark.parametrize("seed", range(20 if thorough() else 3))
 def test_one_run_after_a_kill_leaves_one_model_and_every_entry(killed, seed):
-    house, seconds = killed
+    house, states = killed
     deployed, given = house.deployed, {**GIVEN, "project": house.project}
     before = deployed.labels(house.project)
-    deployed.start(f"killed-{seed}", given)
-    time.sleep(Random(seed).uniform(0, seconds))
+    execution, moment = deployed.start(f"killed-{seed}", given), Random(seed).randrange(states)
+    wait_until(lambda: len(house.entered(execution)) > moment, RUN_SECONDS)
+    assert f"killed-{seed}" in house.under_way()
     house.kill()
     wait_until(lambda: not house.under_way(), RUN_SECONDS)
     ended = deployed.run(f"after-{seed}", given)
