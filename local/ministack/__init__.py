@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from local.limits import Limits
-from local.ministack.functions import limit_invocations, limit_packages, name_lambda_errors
+from local.ministack.functions import limit_invocations, limit_packages, name_lambda_errors, share_code
 from local.ministack.gateway import (
     answer_as_aws,
     import_gateway_responses,
@@ -35,6 +35,7 @@ def plug(create: "Callable[[], Service]", limits: Limits) -> Rekognition:
     add_service(rekognition)
     add_admin(rekognition)
     name_lambda_errors()
+    share_code()
     survive_kills()
     end_executions()
     run_branches()

@@ -1,8 +1,13 @@
 """Lambda: exceptions as AWS reports them, and the sizes of payloads and packages."""
 
+import hashlib
 import json
 import sys
+import tempfile
 import threading
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from local.limits import Limits
@@ -38,6 +43,33 @@ def name_lambda_errors() -> None:
 
     runtime.Worker.invoke = invoke_noting
     functions._execute_function_warm = execute_naming
+
+
+def share_code() -> None:
+    """Unpack a package once for all execution environments, as /var/task is read-only: ministack does for each.
+
+    Python then also compiles it once.
+    """
+    runtime, lock = module("core.lambda_runtime"), threading.Lock()
+
+    class Package(zipfile.ZipFile):
+        def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
+            to = Path(path)
+            if to.name != "code":
+                super().extractall(path, members, pwd)  # a layer
+                return
+            digest = hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
+            shared = Path(tempfile.gettempdir()) / "packages" / digest
+            with lock:
+                if not shared.exists():
+                    part = shared.with_suffix(".part")
+                    super().extractall(part, members, pwd)
+                    part.rename(shared)
+            to.rmdir()
+            to.symlink_to(shared, target_is_directory=True)
+
+    errors = {"BadZipFile": zipfile.BadZipFile, "LargeFileError": zipfile.LargeZipFile}
+    runtime.zipfile = SimpleNamespace(ZipFile=Package, **errors)
 
 
 def limit_invocations(limits: Limits) -> None:
