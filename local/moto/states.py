@@ -199,7 +199,14 @@ def judge_as_aws(undo: ExitStack) -> None:
 
 
 def scale_waits(undo: ExitStack, clock: Clock, scale: float) -> None:
-    """Let Wait states and retries sleep `scale` of their seconds, and the clock of the service see them all."""
+    """Let Wait states and retries, and clients that try again or have been throttled, sleep `scale` of their
+
+    seconds, and the clock of the service see them all.
+    """
+    from botocore import endpoint
+    from botocore.exceptions import CapacityNotAvailableError
+    from botocore.retries.bucket import TokenBucket
+
     waits = module("stepfunctions.parser.asl.component.state.wait.wait_function.wait_function")
     retries = module("stepfunctions.parser.asl.component.common.retry.retrier_decl")
     callbacks = module(f"{TASK}.state_task_service_callback")
@@ -214,8 +221,19 @@ def scale_waits(undo: ExitStack, clock: Clock, scale: float) -> None:
         time.sleep(seconds * scale)
         clock.advance(seconds * (1 - scale))
 
+    def acquire(bucket: Any, amount: float, block: bool) -> bool:
+        bucket._refill()
+        missing = amount - bucket._current_capacity
+        if missing > 0 and not block:
+            raise CapacityNotAvailableError
+        sleep(max(0.0, missing / bucket._fill_rate))
+        bucket._current_capacity = max(0.0, -missing)
+        return True
+
     undo.enter_context(patch.object(waits.WaitFunction, "_wait_interval", wait_interval))
-    undo.enter_context(patch.object(retries, "time", SimpleNamespace(sleep=sleep)))
+    for place in (retries, endpoint):
+        undo.enter_context(patch.object(place, "time", SimpleNamespace(sleep=sleep)))
+    undo.enter_context(patch.object(TokenBucket, "_acquire", acquire))
     undo.enter_context(patch.object(callbacks, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", 0.05))
 
 

@@ -9,11 +9,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
-from botocore import endpoint
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.model import OperationModel
@@ -105,11 +102,10 @@ class Plan:
 
 @contextmanager
 def installed(plan: Plan) -> Iterator[None]:
-    """Follow a plan; the SDK does not sleep between its tries."""
+    """Follow a plan."""
     calls.answers.append(plan.answer)
     try:
-        with patch.object(endpoint, "time", SimpleNamespace(sleep=lambda _: None)):
-            yield
+        yield
     finally:
         calls.answers.remove(plan.answer)
 
