@@ -1,9 +1,11 @@
 """Fixtures that more than one folder of tests uses."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser
 
@@ -49,6 +51,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: next((i for i, name in enumerate(slow) if item.nodeid.startswith(name)), len(slow))
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models() -> Iterator[None]:
+    """All sessions of the process share what botocore reads from files: each command makes one of its own."""
+    load = JSONFileLoader.load_file
+
+    @cache
+    def load_once(path: str) -> Any:
+        return load(JSONFileLoader(), path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: load_once(path))
+        yield
 
 
 @pytest.fixture
