@@ -41,6 +41,7 @@ from local.moto.states import (
     scale_waits,
     stop_executions,
 )
+from local.moto.tables import write_at_once
 from local.rekognition.clock import Clock
 from local.rekognition.service import Service
 from local.rekognition.settings import AT_ONCE, Settings
@@ -184,6 +185,7 @@ def _open(
     undo.callback(stop_executions)
     add_service(undo, service)
     add_admin(server, service)
+    write_at_once(undo)
     parse_once(undo)
     ask_once(undo)
     name_once(undo)

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
 from types import SimpleNamespace
@@ -41,7 +42,6 @@ def parse_once(undo: ExitStack) -> None:
 def ask_once(undo: ExitStack) -> None:
     """Keep what moto works out anew at each request or state: whose a host is, what a path means, a client."""
     dispatcher = module("moto_server.werkzeug_app").DomainDispatcherApplication
-    paths = module("stepfunctions.parser.asl.utils.json_path")
     clients = module("stepfunctions.parser.asl.utils.boto_client")
     find, make = dispatcher.get_backend_for_host, clients.boto3.client
     backends: dict[str | None, Any] = {}
@@ -60,8 +60,16 @@ def ask_once(undo: ExitStack) -> None:
             return kept[service_name]
 
     undo.enter_context(patch.object(dispatcher, "get_backend_for_host", backend))
-    undo.enter_context(patch.object(paths, "parse", cache(paths.parse)))
     undo.enter_context(patch.object(clients, "boto3", SimpleNamespace(client=client)))
+    asl = "stepfunctions.parser.asl"
+    for place in (f"{asl}.utils.json_path", f"{asl}.component.common.path.result_path"):
+        undo.enter_context(patch.object(module(place), "parse", _path(module(place).parse)))
+
+
+@cache
+def _path(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A parser of paths that knows those that it has parsed; a process has but some hundred."""
+    return cache(parse)
 
 
 def name_once(undo: ExitStack) -> None:
