@@ -13,6 +13,7 @@ from local.cloud import environment
 from local.rekognition.settings import AT_ONCE
 from tests.contract.sockets import Socket, standalone
 from tests.images import LABELS, picture
+from tests.rounds import takes_long
 
 SCRIPT = Path(__file__).with_name("life_cycle.sh")
 SAID = """\
@@ -55,6 +56,7 @@ def socket(tmp_path: Path) -> Iterator[Socket]:
         yield opened
 
 
+@takes_long("the AWS CLI takes a second for each of two dozen calls")
 def test_the_aws_cli_lives_a_model_through(socket: Socket, tmp_path: Path) -> None:
     folder = tmp_path / "images"
     socket.s3.create_bucket(Bucket="of-the-cli")

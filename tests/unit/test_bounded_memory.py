@@ -23,6 +23,8 @@ from customlabels.preflight.checks import Preflight
 from customlabels.preflight.findings import Findings
 from customlabels.snapshots import DETAILS, outcomes
 
+from tests.rounds import takes_long
+
 STATUS = Path("/proc/self/status")
 FOLDER = "s3://images/a/folder/of/some/depth/"
 WHEN = datetime(2026, 11, 22, 8, 30, 11, tzinfo=UTC)
@@ -56,6 +58,7 @@ print(STATUS.read_text().split("VmHWM:")[1].split()[0])
 
 
 @pytest.mark.skipif(not STATUS.exists(), reason="the system does not tell a process's peak")
+@takes_long("two datasets of 250,000 entries take half a minute")
 def test_two_full_datasets_pass_in_256_mb():
     paths = [path for path in sys.path if path]
     told = subprocess.run(
