@@ -71,5 +71,6 @@ $(READY): requirements-dev.txt
 		exit 1; }
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	@echo "Installing what requirements-dev.txt lists into .venv; the first time takes a minute or two ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@# What is used is compiled when it is imported; all of it takes as long as half the installation.
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $(READY)
