@@ -159,7 +159,7 @@ class Snapshot:
             api = demo.endpoint(place.port, inference)
             yield Deployed(place.port, base, here, training, inference, api, self.samples)
         finally:
-            cloud.down(place.port, base)
+            assert cloud.down(place.port, base)
 
 
 def take(folder: Path, digits: Path) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def take(folder: Path, digits: Path) -> dict[str, Any]:
         demo.upload_samples(place.port, training.output("DataBucketName"), project, digits)
         outcome = demo.train(place.port, training, project, Screen())
     finally:
-        cloud.down(place.port, place.base)
+        assert cloud.down(place.port, place.base)
     place.folder.rename(folder)
     return outcome
 

@@ -35,9 +35,9 @@ class Killed:
         """The names of the states that an execution has entered until now; how often it looks is chance."""
         pages = self.deployed.cloud.client("stepfunctions").get_paginator("get_execution_history")
         events = [event for page in pages.paginate(executionArn=execution) for event in page["events"]]
-        return [
+        return {
             event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event
-        ]
+        }
 
     def under_way(self):
         """The executions of all machines that run."""
