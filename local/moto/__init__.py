@@ -39,6 +39,7 @@ from local.moto.states import (
     name_executions,
     name_failures,
     scale_waits,
+    stay_stopped,
     stop_executions,
 )
 from local.moto.tables import write_at_once
@@ -193,6 +194,7 @@ def _open(
     mend_tasks(undo)
     name_failures(undo)
     judge_as_aws(undo)
+    stay_stopped(undo)
     scale_waits(undo, clock, wait_scale)
     name_executions(undo)
     announce_states(undo, opened)

@@ -198,6 +198,22 @@ def judge_as_aws(undo: ExitStack) -> None:
     undo.enter_context(patch.object(equals, "_eval_body", match))
 
 
+def stay_stopped(undo: ExitStack) -> None:
+    """Let an execution that was stopped end as ABORTED, whatever its states run into before they notice.
+
+    With moto it is FAILED if a state that had begun has yet to name the next one.
+    """
+    environment = module("stepfunctions.parser.asl.eval.environment")
+    set_error = environment.Environment.set_error
+
+    def set_error_if_running(env: Any, error: Any) -> None:
+        with env._state_mutex:
+            if not isinstance(env._program_state, environment.ProgramStopped):
+                set_error(env, error)
+
+    undo.enter_context(patch.object(environment.Environment, "set_error", set_error_if_running))
+
+
 def scale_waits(undo: ExitStack, clock: Clock, scale: float) -> None:
     """Let Wait states and retries, and clients that try again or have been throttled, sleep `scale` of their
 

@@ -31,6 +31,13 @@ def sleep(_event: Any, _context: Any) -> None:
     time.sleep(1.5)
 
 
+def stop(event: Any, _context: Any) -> Any:
+    """Stop the execution that waits for this."""
+    boto3.client("stepfunctions").stop_execution(executionArn=event["execution"])
+    if event["fails"]:
+        raise TrainingFailed("It was stopped.")
+
+
 # Five states, and two in each branch; every name that AWS substitutes stands inside a string.
 WORKFLOW: dict[str, Any] = {
     "StartAt": "CreateProject",
@@ -98,7 +105,7 @@ REQUEST = {"request": {"ProjectName": "a-parts"}, "seconds": 3600}
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[moto.Cloud]:
-    with moto.cloud(functions={"Refuse": refuse, "Look": look, "Sleep": sleep}) as opened:
+    with moto.cloud(functions={"Refuse": refuse, "Look": look, "Sleep": sleep, "Stop": stop}) as opened:
         yield opened
 
 
@@ -154,6 +161,24 @@ def test_an_execution_is_stopped_where_it_is_told(cloud: moto.Cloud, machine: en
     assert in_a_branch.status == "ABORTED"
     assert "Known" not in in_a_branch.states
     assert cloud.entered == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("branch", [False, True])
+@pytest.mark.parametrize("others", [{"End": True}, {"Next": "Caught"}])
+def test_a_stopped_execution_is_aborted_however_its_state_ends(
+    cloud: moto.Cloud, fails: bool, branch: bool, others: dict[str, Any]
+) -> None:
+    stopping: dict[str, Any] = {
+        "Type": "Task",
+        "Resource": cloud.functions["Stop"],
+        "Parameters": {"execution.$": "$$.Execution.Id", "fails": fails},
+        **others,
+    }
+    if branch:
+        states = {"Stop": stopping, "Caught": {"Type": "Succeed"}}
+        stopping = {"Type": "Parallel", "Branches": [{"StartAt": "Stop", "States": states}], **others}
+    assert run(cloud, stopping).status == "ABORTED"
 
 
 def test_dates_of_results_are_strings(cloud: moto.Cloud) -> None:
