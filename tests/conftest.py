@@ -14,6 +14,7 @@ from local.rekognition.settings import Settings
 from tests.browser import browser
 from tests.proof import budget, faults, permissions  # noqa: F401
 from tests.proof.gather import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown  # noqa: F401
+from tests.rounds import thorough
 from tests.stack import Stack, deployed
 
 # A busy machine makes examples slow, which says nothing about what they show.
@@ -41,6 +42,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     The first of all deploys what the other files of its folder wait for, while two long ones are walked.
     """
     slow = (
+        *(
+            ("tests/workflow/test_fault_matrix.py", "tests/workflow/test_batch_fault_matrix.py")
+            if thorough()
+            else ()
+        ),
         "tests/local/test_end_to_end.py",
         "tests/workflow/test_clauses.py",
         "tests/workflow/test_retraining.py",
