@@ -47,12 +47,8 @@ def broken(stack, state):
 
 
 def assert_stopped_at(result, state):
-    """moto's Choice ends an execution that is stopped in it with a fault of its own."""
     assert result.states[-1] == state
-    if STATES[state]["Type"] == "Choice":
-        assert result.status == "ABORTED" or result.error == "States.Runtime"
-    else:
-        assert result.status == "ABORTED"
+    assert result.status == "ABORTED"
 
 
 @pytest.mark.parametrize(
