@@ -45,6 +45,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "compared": {"reuse": None},
         "preflight": {"findings": None, "page": None},
         "found": {"poll": begin(2, 60, settings.dataset_limit)},
+        "orphans": {"poll": begin(10, 60, settings.model_start_limit), "stopped": []},
         "pruned": {"poll": begin(5, 60, settings.dataset_limit), "versions": []},
         "reading": {"done": False, "todo": None, "token": None, "part": 0},
         "checking": {"done": False, "todo": None, "token": None, "faulty": 0},
