@@ -10,6 +10,7 @@ import pytest
 from local import demo, samples
 from tests.local.conftest import wait_until
 from tests.rounds import takes_long
+from tests.templates import defaults
 
 pytestmark = takes_long("schedules fire once a minute")
 
@@ -58,8 +59,8 @@ def other(deployed, trained):
     ended = deployed.run("money", given)
     assert ended["status"] == "SUCCEEDED", ended
     yield project
-    with demo.alone():
-        demo.deploy_stack("default", deployed.port, {})
+    with demo.alone():  # a parameter that is left out would stay as it is
+        demo.deploy_stack("default", deployed.port, {name: defaults("template.yaml")[name] for name in SHORT})
     for name, status in deployed.versions(project).items():
         if status in ("RUNNING", "STARTING"):
             deployed.stop(arn_of(deployed, project, name))
@@ -79,7 +80,7 @@ def make_run(deployed):
     wait_until(lambda: deployed.versions()[live] in ("RUNNING", "STOPPED", "TRAINING_COMPLETED"))
     if deployed.versions()[live] != "RUNNING":
         deployed.cloud.client("rekognition").start_project_version(
-            ProjectVersionArn=arn_of(deployed, deployed.project, live), MinInferenceUnits=1
+            ProjectVersionArn=deployed.arn(), MinInferenceUnits=1
         )
     wait_until(lambda: deployed.versions()[live] == "RUNNING")
     return live
@@ -162,10 +163,10 @@ def test_the_schedule_stops_an_idle_model_and_an_orphan(deployed, other, told):
     image = samples.unseen(deployed.samples, "3").read_bytes()
     assert deployed.ask("/predictions", image)[0] == 200
     wait_until(lambda: counted(deployed) > before, 10)
+    told()  # before it is deployed: the first look may come before sam has ended
     with demo.alone():
         demo.deploy_stack("default", deployed.port, SHORT)
     deployed.cloud.client("dynamodb").delete_item(**state(deployed, other, "live"))
-    told()
     _, orphan = wait_until(lambda: deployed.versions(other)["money"] in ("STOPPING", "STOPPED"), 150)
     _, idle = wait_until(lambda: deployed.versions()[live] in ("STOPPING", "STOPPED"), 90)
     say(f"orphan stopped {orphan:.0f} s after the deployment, the idle model {idle:.0f} s later")

@@ -36,19 +36,15 @@ def waking(deployed: Deployed, trained: dict[str, Any]) -> Iterator[Deployed]:
         live = deployed.live()
         if deployed.versions()[live] == "STOPPED":
             deployed.cloud.client("rekognition").start_project_version(
-                ProjectVersionArn=live_arn(deployed), MinInferenceUnits=1
+                ProjectVersionArn=deployed.arn(), MinInferenceUnits=1
             )
         wait_until(lambda: deployed.versions()[live] == "RUNNING", PATIENCE)
 
 
-def live_arn(deployed: Deployed) -> str:
-    table = deployed.cloud.table(deployed.training.output("StateTableName"))
-    return table.get_item(Key={"project": deployed.project, "item": "live"})["Item"]["projectVersionArn"]
-
-
 def test_requests_wake_the_model_so_many_times_a_day(waking: Deployed) -> None:
     image = samples.unseen(waking.samples, "3").read_bytes()
-    arn = live_arn(waking)
+    arn = waking.arn()
+    assert arn
 
     def ask() -> Answer:
         return waking.ask("/predictions", image)

@@ -188,8 +188,13 @@ class World:
 
     @property
     def execution_arn(self) -> str:
-        """A batch that is at work."""
-        arn = json.loads(self.shell.must(f"python -m cli batch s3://{self.bucket}/photos/ --json 2>/dev/null"))
+        """A batch that is at work for longer than a command takes to begin."""
+        s3 = self._stacks.cloud.client("s3")
+        photos = s3.list_objects_v2(Bucket=self.bucket, Prefix="photos/")
+        body = s3.get_object(Bucket=self.bucket, Key=photos["Contents"][0]["Key"])["Body"].read()
+        for number in range(400):
+            s3.put_object(Bucket=self.bucket, Key=f"many/{number}.png", Body=body)
+        arn = json.loads(self.shell.must(f"python -m cli batch s3://{self.bucket}/many/ --json 2>/dev/null"))
         return str(arn["executionArn"])
 
     @property
