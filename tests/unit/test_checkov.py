@@ -8,12 +8,14 @@ import pytest
 
 from local.audit import program
 from tests.rounds import takes_long
-from tests.templates import NAMES, transformed
+from tests.templates import NAMES, conditional, transformed
 
 pytestmark = takes_long("installing checkov takes minutes")
 
 FUNCTION = "AWS::Lambda::Function.*"
 AT_REST = "encrypted with AWS's own key, at no cost, unless the operator brings a key"
+# Parameters that add resources to those of the defaults.
+OPTIONAL = {"NotificationEmail": "ops@example.com", "MonthlyBudget": "100", "WakeOnRequest": "ENABLED"}
 # Each check that is not met, the resources that do not meet it, and why.
 ACCEPTED = {
     ("CKV_AWS_115", FUNCTION): (
@@ -49,7 +51,9 @@ def findings(tmp_path_factory):
     """The findings of both templates: pairs of a check's id and a resource."""
     folder = tmp_path_factory.mktemp("transformed")
     for name in NAMES:
-        (folder / name).with_suffix(".json").write_text(json.dumps(transformed(name), default=str))
+        # With each condition decided: checkov guesses at them.
+        template = {**transformed(name), "Resources": conditional(name, **OPTIONAL)}
+        (folder / name).with_suffix(".json").write_text(json.dumps(template, default=str))
     command = [program("checkov"), "--framework", "cloudformation", "--directory", folder]
     command += [
         "--skip-download",
