@@ -7,7 +7,8 @@ from typing import Any
 
 from local.ministack.private import module
 
-SECONDS = 1.0  # between two looks
+SECONDS = 1.0  # between two looks, while something happens
+QUIET = 10.0  # and while no request is answered and no execution runs
 SHARE = 0.1  # of the time that looking and writing may take
 CUT_OFF = "States.ServiceRestart"  # ministack's name for what ended an execution that its process did not survive
 
@@ -18,7 +19,11 @@ def survive_kills() -> None:
     if not persistence.PERSIST_STATE:
         return
     ready, save, lock = app._run_ready_scripts, persistence.save_state, threading.Lock()
-    started = threading.Event()
+    send, started, answered = app._send_response, threading.Event(), threading.Event()
+
+    async def send_response(*response: Any, **more: Any) -> Any:
+        answered.set()
+        return await send(*response, **more)
 
     def save_alone(name: str, state: dict[str, Any]) -> None:
         with lock:  # its last writing, at the stop, may meet one of ours
@@ -28,10 +33,11 @@ def survive_kills() -> None:
         if not started.is_set():  # a reset runs the scripts again
             started.set()
             _tell_of_ends()
-            threading.Thread(target=_write_for_ever, name="keeping", daemon=True).start()
+            threading.Thread(target=_write_for_ever, args=(answered,), name="keeping", daemon=True).start()
         await ready()
 
     persistence.save_state, app._run_ready_scripts = save_alone, run_ready_scripts
+    app._send_response = send_response
 
 
 def _tell_of_ends() -> None:
@@ -43,12 +49,15 @@ def _tell_of_ends() -> None:
             states._emit_execution_status_event(execution)
 
 
-def _write_for_ever() -> None:
-    written: dict[str, str] = {}
+def _write_for_ever(answered: threading.Event) -> None:
+    states, written = module("services.stepfunctions"), dict[str, str]()
     while True:
+        answered.clear()
         began = time.monotonic()
         write_changes(written)
         time.sleep(max(SECONDS, (time.monotonic() - began) / SHARE))
+        if not any(execution["status"] == "RUNNING" for execution in list(states._executions.all_values())):
+            answered.wait(QUIET)
 
 
 def write_changes(written: dict[str, str]) -> None:

@@ -191,7 +191,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
     return Snapshot(folder, digits, json.loads(told.read_text()))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def deployed(snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     with snapshot.opened(tmp_path_factory.mktemp("cloud")) as opened:
         yield opened
