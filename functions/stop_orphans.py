@@ -6,13 +6,15 @@ import boto3
 from aws_lambda_powertools import Logger
 from customlabels.clients import PATIENT
 from customlabels.leases import lease_on
-from customlabels.models import RUNNING, list_versions, stop
+from customlabels.models import RUNNING, list_versions
 from customlabels.names import parse_version_arn
 from customlabels.polling import TooLong, again, done
-from customlabels.settings import Settings
+from customlabels.settings import Settings, Topic
+from customlabels.stops import Stop, tell, try_to_stop
 
-settings = Settings.read()
+settings, topic = Settings.read(), Topic.read()
 rekognition = boto3.client("rekognition", config=PATIENT)
+messages, events = boto3.client("sns", config=PATIENT), boto3.client("events", config=PATIENT)
 steps = boto3.client("stepfunctions", config=PATIENT)
 table = boto3.resource("dynamodb", config=PATIENT).Table(settings.state_table)
 logger = Logger()
@@ -22,8 +24,8 @@ logger = Logger()
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{"project", "projectArn", "live": {"arn"}, "reuse", "orphans"} → {"poll", "stopped": names}.
 
-    The run holds the project, so that no other one needs what is neither live nor leased. One that takes too long
-    to stop is left to WatchModels, and to CheckQuotas to tell whether there is room beside it.
+    The run holds the project, so that no other one needs what is neither live nor leased. One that cannot be
+    stopped is left to WatchModels, and to CheckQuotas to tell whether there is room beside it.
     """
     poll, names = event["orphans"]["poll"], event["orphans"]["stopped"]
     kept = (event["live"]["arn"], event["reuse"])
@@ -33,11 +35,13 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         if version["Status"] in RUNNING and version["ProjectVersionArn"] not in kept
     }
     orphans = [arn for arn in found if not lease_on(table, event["project"], arn, steps)]
-    stopped = [arn for arn in orphans if found[arn] == "RUNNING" and stop(rekognition, arn, "RUNNING")]
-    for arn in stopped:
-        logger.warning("stopped", extra={"arn": arn, "why": "orphan"})
-    names = [*names, *(parse_version_arn(arn).version for arn in stopped)]
-    if orphans:
+    tried = [try_to_stop(rekognition, Stop(arn, "orphan", None)) for arn in orphans if found[arn] == "RUNNING"]
+    for ended in filter(None, tried):
+        logger.warning("not stopped" if ended.error else "stopped", extra={"arn": ended.stop.arn})
+        tell(ended, topic.arn, messages, events, settings)
+        if not ended.error:
+            names = [*names, parse_version_arn(ended.stop.arn).version]
+    if orphans and not any(ended.error for ended in filter(None, tried)):
         try:
             return {"poll": again(poll, "An orphan still ran"), "stopped": names}
         except TooLong:

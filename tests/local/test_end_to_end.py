@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from cli.screen import Screen
 from local import demo, samples
@@ -157,8 +158,10 @@ def test_each_built_package_is_small_and_holds_only_what_ships(deployed):
                 for name, of in source(template)["Resources"].items()
                 if of["Type"] == "AWS::Serverless::Function"
             }
+            place = demo.LOCAL / "build" / environment / "build"
+            built = yaml_parse((place / "template.yaml").read_text())["Resources"]
             for name, folder in functions.items():
-                package = demo.LOCAL / "build" / environment / "build" / name
+                package = place / built[name]["Properties"]["CodeUri"]
                 files = [file for file in package.rglob("*") if file.is_file()]
                 size = sum(file.stat().st_size for file in files)
                 assert size < (WITH_CHARTS if name == "Report" else LARGEST), name

@@ -66,6 +66,14 @@ def restored(trained: Trained) -> tuple[Stack, Any]:
     return stack, given
 
 
+def orphaned(trained: Trained) -> tuple[Stack, Any]:
+    """An earlier run has left a model running."""
+    stack, arns, given = trained
+    stack.rekognition.start_project_version(ProjectVersionArn=arns["two"], MinInferenceUnits=1)
+    stack.cloud.clock.advance(3600)
+    return stack, given
+
+
 def rejected(trained: Trained) -> tuple[Stack, Any]:
     return trained[0], {**trained[2], "gate": {"minimum": 0.6, "minimumTestImages": 500}}
 
@@ -106,6 +114,7 @@ SCENARIOS: dict[str, Scenario] = {
         restored,
         rejected,
         copy,
+        orphaned,
     )
 }
 

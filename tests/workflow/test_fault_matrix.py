@@ -12,7 +12,18 @@ from tests.rounds import thorough
 from tests.workflow.meeting import ROUNDS, meet_always, meet_once
 from tests.workflow.scenarios import assert_consistent, settle
 
-RUNS = ("train", "switch", "switch_in_place", "merge", "tested", "split", "restored", "rejected", "copy")
+RUNS = (
+    "train",
+    "switch",
+    "switch_in_place",
+    "merge",
+    "tested",
+    "split",
+    "restored",
+    "rejected",
+    "copy",
+    "orphaned",
+)
 ENDS = {"restored": "DatasetRejected", "rejected": "ModelRejected"}
 
 

@@ -27,6 +27,10 @@ def test_a_training_finds_room_though_a_model_was_left_running(left, trained):
     assert result.states.index("WaitForOrphans") < result.states.index("CheckQuotas")
     assert stack.running() == ["third"]
     assert live(stack) == ("third", "two")
+    assert [(one["projectVersion"], one["why"]) for one in stack.published() if "why" in one] == [
+        ("one", "orphan")
+    ]
+    assert f"{PROJECT}: one was stopped" in [one["Subject"] for one in stack.told()]
     # The clean-up after the first run comes late.
     assert stack.ended(ended, {"switchTo": "two"}).status == "SUCCEEDED"
     assert stack.running() == ["third"]
@@ -49,7 +53,25 @@ def test_a_model_that_somebody_holds_is_left_and_counted(left, trained):
     assert sorted(stack.running()) == ["one", "two"]
 
 
-def test_a_model_that_does_not_stop_holds_up_no_run(left, trained):
+def test_a_model_whose_batch_has_ended_is_held_by_nobody(left, trained):
+    stack, _ = left
+    batch = stack.batch.run({})
+    assert batch.status == "FAILED"
+    leases.take(stack.table, PROJECT, "batch", trained[1]["one"], execution=batch.arn)
+    result = stack.run(trained[2], name="fourth")
+    assert result.status == "SUCCEEDED", result.cause
+    assert stack.running() == ["fourth"]
+
+
+def test_a_model_that_cannot_be_stopped_holds_up_no_run(left, trained):
+    stack, _ = left
+    stack.cloud.service.faults.add("StopProjectVersion", "AccessDeniedException", call=1)
+    result = stack.run(trained[2])
+    assert (result.status, result.error) == ("FAILED", "QuotaExceeded"), result.cause
+    assert stack.told()[0]["Subject"] == f"{PROJECT}: one could not be stopped"
+
+
+def test_a_model_that_takes_too_long_to_stop_holds_up_no_run(left, trained):
     stack, _ = left
     (project,) = stack.rekognition.describe_projects(ProjectNames=[PROJECT])["ProjectDescriptions"]
     poll = begin(10, 60, 20)
