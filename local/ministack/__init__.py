@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from local.limits import Limits
+from local.ministack.forking import fork_functions
 from local.ministack.functions import limit_invocations, limit_packages, name_lambda_errors, share_code
 from local.ministack.gateway import (
     answer_as_aws,
@@ -36,6 +37,7 @@ def plug(create: "Callable[[], Service]", limits: Limits) -> Rekognition:
     add_admin(rekognition)
     name_lambda_errors()
     share_code()
+    fork_functions()
     survive_kills()
     end_executions()
     run_branches()

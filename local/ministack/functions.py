@@ -1,4 +1,4 @@
-"""Lambda: exceptions as AWS reports them, and the sizes of payloads and packages."""
+"""Lambda: exceptions as AWS reports them, packages unpacked once, and the sizes of payloads and packages."""
 
 import hashlib
 import json

@@ -16,7 +16,7 @@ NAMES = {
         "main",
     ),
     "core.concurrency": ("run_reentrant",),
-    "core.lambda_runtime": ("_PYTHON_WORKER_SCRIPT", "Worker", "zipfile"),
+    "core.lambda_runtime": ("_PYTHON_WORKER_SCRIPT", "Worker", "subprocess", "zipfile"),
     "core.persistence": ("PERSIST_STATE", "_json_default", "save_state"),
     "core.responses": ("error_response_json", "get_account_id", "get_region", "now_iso"),
     "core.router": ("SERVICE_PATTERNS",),
