@@ -1,14 +1,16 @@
 """Processes for what costs CPU time, so that the host's event loop and its other threads keep running.
 
 Functions are named ("module:function"), not passed: the host never imports numpy or scikit-learn. Workers are
-spawned, use one thread each for linear algebra, and end as soon as the host closes its end of a pipe, be it by
-`close` or by being killed.
+forks of a process that has imported them (elsewhere than on Linux, where that is not safe, they are spawned), use
+one thread each for linear algebra, and end as soon as the host closes its end of a pipe, be it by `close` or by
+being killed.
 """
 
 import importlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -17,11 +19,18 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_PRELOADED = "local.rekognition.preloaded"
 
 
 def _run(name: str, *arguments: Any) -> Any:
     module, function = name.split(":")
     return getattr(importlib.import_module(module), function)(*arguments)
+
+
+def one_thread() -> None:
+    """Let linear algebra that is not imported yet use one thread."""
+    for variable in _THREAD_VARIABLES:
+        os.environ[variable] = "1"
 
 
 def _begin(lifeline: Connection, niceness: int) -> None:
@@ -33,8 +42,7 @@ def _begin(lifeline: Connection, niceness: int) -> None:
         except (EOFError, OSError):
             os._exit(0)
 
-    for variable in _THREAD_VARIABLES:
-        os.environ[variable] = "1"
+    one_thread()
     if hasattr(os, "nice"):  # not on Windows
         os.nice(niceness)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the host, which then ends its workers
@@ -79,7 +87,8 @@ class Workers:
 
     def _ready(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            context = multiprocessing.get_context("spawn")
+            context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+            context.set_forkserver_preload([_PRELOADED])
             theirs, self._lifeline = context.Pipe(duplex=False)
             self._pool = ProcessPoolExecutor(
                 self.count, context, initializer=_begin, initargs=(theirs, self._niceness)
