@@ -1,6 +1,7 @@
 """A local cloud that keeps its state: stopped and started, it goes on with buckets, stacks and the live model."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ def echo(place: cloud.Place) -> Any:
     stack = client(place, "cloudformation").describe_stacks(StackName="kept")["Stacks"][0]
     started = states.start_execution(stateMachineArn=stack["Outputs"][0]["OutputValue"], input='{"a": 1}')
     while (found := states.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
-        pass
+        time.sleep(0.05)
     return found.get("output") or found.get("cause")
 
 

@@ -97,7 +97,7 @@ SOURCES = {
 }
 
 
-@pytest.mark.parametrize("name", SOURCES if thorough() else ("csv", "labelStudio"))
+@pytest.mark.parametrize("name", SOURCES if thorough() else ("labelStudio",))
 def test_a_source_becomes_a_model(deployed, name):
     kind, written = SOURCES[name]
     project = f"{deployed.project}-{name}"

@@ -22,6 +22,7 @@ from local.docs import COMMANDS
 from tests.command import process, run_as_processes
 from tests.conftest import TIMES
 from tests.images import picture
+from tests.rounds import thorough
 from tests.stack import BUCKET, PROJECT, TABLE, Stack, deployed
 from tests.templates import ROOT, source
 
@@ -154,7 +155,7 @@ def test_report(stack: Stack, tmp_path: Path) -> None:
     assert process("report", "first", "--json").json == {"version": "first"}
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"] if thorough() else ["bash"])
 def test_completion(shell: str, tmp_path: Path) -> None:
     printed = process("completion", shell, cwd=tmp_path)
     assert printed.code == 0, printed.err

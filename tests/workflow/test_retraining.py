@@ -10,7 +10,7 @@ from customlabels import feedback
 
 from tests.conftest import TIMES
 from tests.images import picture
-from tests.rounds import thorough
+from tests.rounds import takes_long, thorough
 from tests.stack import BUCKET, PROJECT, deployed
 
 INPUT = {"gate": {"minimum": 0.0}}
@@ -43,7 +43,7 @@ def merged(images, **more):
 
 
 def test_a_merge_of_ten_new_images_into_a_thousand_sends_ten_lines(stack):
-    each = 334 if thorough() else 54  # of three labels
+    each = 334 if thorough() else 14  # of three labels
     train, test = stack.put("train", range(each)), stack.put("test", range(1000, 1005))
     images = {"training": {"folder": train}, "testing": {"folder": test}}
     assert stack.run(merged(images), name="first", seconds=300).status == "SUCCEEDED"
@@ -58,7 +58,7 @@ def test_a_merge_of_ten_new_images_into_a_thousand_sends_ten_lines(stack):
     assert not {"DeleteTrainDataset", "CreateTrainDataset"} & set(result.states)
 
 
-@pytest.mark.parametrize("refresh", ["merge", "replace"])
+@pytest.mark.parametrize("refresh", ["merge", "replace"] if thorough() else ["merge"])
 def test_three_weekly_runs_with_growing_folders_keep_the_test_set(stack, refresh):
     tests = []
     for week in range(3):
@@ -140,7 +140,7 @@ def test_a_test_set_is_merged_when_the_run_asks_for_it(stack, images):
     assert not any(ref.endswith("/down/3.png") for ref in train)
 
 
-@pytest.mark.parametrize("kind", ["TRAIN", "TEST"])
+@pytest.mark.parametrize("kind", ["TRAIN", "TEST"] if thorough() else ["TRAIN"])
 def test_a_dataset_whose_replacement_fails_is_rebuilt(stack, images, kind):
     stack.run(images, name="first")
     before = {of: stack.entries(of) for of in ("TRAIN", "TEST")}
@@ -325,7 +325,7 @@ def test_a_training_that_was_taken_over_is_stopped_when_the_run_fails(stack, ima
 
 
 def test_weekly_runs_keep_three_versions(stack):
-    weeks = 12 if thorough() else 6
+    weeks = 12 if thorough() else 5
     for week in range(weeks):
         stack.put("train", range(10 * week, 10 * week + 4))
         result = stack.run({"keepVersions": 3, **INPUT}, name=f"week-{week:02}")
@@ -336,6 +336,7 @@ def test_weekly_runs_keep_three_versions(stack):
     assert list(stack.versions()) == [f"week-{week:02}" for week in range(weeks - 1, weeks - 4, -1)]
 
 
+@takes_long("it trains six models")
 def test_refused_models_are_pruned_too_and_the_live_one_and_its_predecessor_never(stack):
     stack.put("train", range(8))
     for name in ("older", "previous", "live"):
@@ -398,7 +399,7 @@ def labelled(label):
     return lambda reference: feedback.line_of(reference, said, 64, 64, datetime(2026, 11, 22, tzinfo=UTC))
 
 
-@pytest.mark.parametrize("refresh", ["merge", "replace"])
+@pytest.mark.parametrize("refresh", ["merge", "replace"] if thorough() else ["merge"])
 def test_what_was_accepted_of_feedback_is_trained_on(stack, images, refresh):
     given = {**images, "refresh": {"training": refresh}, "gate": {"minimum": 0.0}}
     assert stack.run(given, name="first").status == "SUCCEEDED"

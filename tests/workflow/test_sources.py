@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.images import LABELS, picture
+from tests.rounds import takes_long
 from tests.stack import BUCKET, PROJECT
 
 GATE = {"gate": {"minimum": 0.0}}
@@ -276,6 +277,7 @@ def test_lines_that_the_service_drops_are_found_by_counting(stack, pictures):
     assert messages["ENTRIES_MISSING"] == "26 lines were sent to the training dataset and 24 are in it."
 
 
+@takes_long("250 labels are drawn, trained and judged")
 def test_a_set_of_250_labels_with_long_names_fits_the_state(stack):
     lines = []
     for number in range(250):
