@@ -7,6 +7,7 @@ learned, get from one step to the next.
 import functools
 import hashlib
 import io
+import pickle
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -89,7 +90,7 @@ def fit(task: Task, limits: Limits) -> Learned:
         scores = classifier(test)
     truth = _truth(task.test, len(task.labels))
     evaluation = evaluate(task.labels, truth, scores, task.ties, task.confusion, task.untested)
-    joblib.dump({"labels": task.labels, "classifier": classifier}, task.model)
+    _write(task.model, {"labels": task.labels, "classifier": classifier})
     return Learned(evaluation, scores.tolist())
 
 
@@ -108,8 +109,13 @@ def fit_boxes(task: BoxTask, limits: Limits) -> BoxesLearned:
         found = [_found(task.labels, detector, example.image) for example in _examples(cache, task.test)]
     truth = [placed for _, placed in task.test]
     evaluation, matched = evaluate_boxes(task.labels, truth, found, task.ties, task.overlap, task.untested)
-    joblib.dump({"labels": task.labels, "detector": detector}, task.model)
+    _write(task.model, {"labels": task.labels, "detector": detector})
     return BoxesLearned(evaluation, matched)
+
+
+def _write(file: Path, model: dict[str, Any]) -> None:
+    """Write what joblib.load reads; its own writer takes six times as long for a forest of small trees."""
+    file.write_bytes(pickle.dumps(model, protocol=5))
 
 
 def load(model: str, keep: int) -> None:
