@@ -90,6 +90,11 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture
 def images(stack: Stack) -> dict[str, Any]:
+    """See `put_images`."""
+    return put_images(stack)
+
+
+def put_images(stack: Stack) -> dict[str, Any]:
     """The input of a run with eight pictures of each label to train on and three to test on."""
     train, test = stack.put("train", range(8)), stack.put("test", range(100, 103))
     return {"training": {"folder": train}, "testing": {"folder": test}, "gate": {"minimum": 0.6}}

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 import pytest
 from customlabels import feedback
 
-from tests.conftest import TIMES
+from tests.conftest import TIMES, put_images
 from tests.images import picture
 from tests.rounds import takes_long, thorough
 from tests.stack import BUCKET, PROJECT, deployed
+from tests.workflow.rewinding import remembered
 
 INPUT = {"gate": {"minimum": 0.0}}
 
@@ -40,6 +41,51 @@ def calls_of(function, operation):
 
 def merged(images, **more):
     return {**images, "refresh": {"training": "merge"}, "gate": {"minimum": 0.0}, **more}
+
+
+# This one has a cloud of its own, and comes before the one that the others share.
+def test_trainings_keep_a_distance():
+    with deployed(TIMES, MIN_HOURS_BETWEEN_RUNS="100") as stack:
+        stack.put("train", range(8))
+        assert stack.run(INPUT).output["outcome"] == "promoted"
+        stack.put("train", range(8, 10))
+        result = stack.run(INPUT)
+        assert result.output["outcome"] == "unchanged"
+        assert result.output["reason"].startswith("The newest training began 0.")
+        assert stack.run({**INPUT, "force": True}).output["outcome"] == "promoted"
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """One cloud for all that follow, and what puts it back to being empty."""
+    with deployed(TIMES) as stack:
+        yield stack, remembered(stack)
+
+
+@pytest.fixture
+def stack(shared):
+    """The training stack, empty."""
+    shared[1]()
+    return shared[0]
+
+
+@pytest.fixture(scope="module")
+def trained_first(shared):
+    """The input and the result of a first run, and what puts the cloud back to its end."""
+    stack, empty = shared
+    empty()
+    images = put_images(stack)
+    result = stack.run(images, name="first")
+    assert result.status == "SUCCEEDED", result.cause
+    return images, result, remembered(stack)
+
+
+@pytest.fixture
+def first(shared, trained_first):
+    """The stack after a first run, with the run's input and result."""
+    images, result, back = trained_first
+    back()
+    return shared[0], images, result
 
 
 def test_a_merge_of_ten_new_images_into_a_thousand_sends_ten_lines(stack):
@@ -76,8 +122,8 @@ def test_three_weekly_runs_with_growing_folders_keep_the_test_set(stack, refresh
     assert tests[0] == tests[1] == tests[2]
 
 
-def test_a_changed_label_is_sent_and_what_the_source_lacks_stays(stack, images):
-    stack.run(images, name="first")
+def test_a_changed_label_is_sent_and_what_the_source_lacks_stays(first):
+    stack, images, _ = first
     entries = stack.entries("TRAIN")
     lines = [{key: entry[key] for key in entry if not key.startswith("cl-")} for entry in entries[:5]]
     changed = next(key for key in lines[0] if key.endswith("-metadata"))
@@ -95,8 +141,8 @@ def test_a_changed_label_is_sent_and_what_the_source_lacks_stays(stack, images):
     assert now[lines[0]["source-ref"]][changed]["class-name"] == lines[0][changed]["class-name"]
 
 
-def test_a_merge_goes_in_chunks_and_waits_for_each(stack, images, monkeypatch):
-    stack.run(images, name="first")
+def test_a_merge_goes_in_chunks_and_waits_for_each(first, monkeypatch):
+    stack, images, _ = first
     stack.put("train", range(8, 16))
     monkeypatch.setattr("customlabels.merging.LARGEST", 3000)
     stack.cloud.service.faults.add("UpdateDatasetEntries", "ResourceInUseException", call=2)
@@ -111,8 +157,8 @@ def test_a_merge_goes_in_chunks_and_waits_for_each(stack, images, monkeypatch):
     assert len(stack.entries("TRAIN")) == 48
 
 
-def test_a_merge_that_is_refused_leaves_what_was_there(stack, images):
-    stack.run(images, name="first")
+def test_a_merge_that_is_refused_leaves_what_was_there(first):
+    stack, images, _ = first
     before = stack.entries("TRAIN")
     stack.put("train", range(8, 10))
     stack.cloud.service.faults.add("UpdateDatasetEntries", "InvalidParameterException", call=None)
@@ -123,8 +169,8 @@ def test_a_merge_that_is_refused_leaves_what_was_there(stack, images):
     assert "TrainModel" not in result.states
 
 
-def test_a_test_set_is_merged_when_the_run_asks_for_it(stack, images):
-    stack.run(images, name="first")
+def test_a_test_set_is_merged_when_the_run_asks_for_it(first):
+    stack, images, _ = first
     stack.put("test", range(103, 105))
     stack.s3.copy_object(  # an image that is trained on so far
         Bucket=BUCKET,
@@ -141,8 +187,8 @@ def test_a_test_set_is_merged_when_the_run_asks_for_it(stack, images):
 
 
 @pytest.mark.parametrize("kind", ["TRAIN", "TEST"] if thorough() else ["TRAIN"])
-def test_a_dataset_whose_replacement_fails_is_rebuilt(stack, images, kind):
-    stack.run(images, name="first")
+def test_a_dataset_whose_replacement_fails_is_rebuilt(first, kind):
+    stack, images, _ = first
     before = {of: stack.entries(of) for of in ("TRAIN", "TEST")}
     stack.put("train" if kind == "TRAIN" else "test", range(200, 204))
     other = "testing" if kind == "TRAIN" else "training"
@@ -159,8 +205,8 @@ def test_a_dataset_whose_replacement_fails_is_rebuilt(stack, images, kind):
     assert stack.run({**images, "refresh": refresh}).status == "SUCCEEDED", "the next run finds nothing in its way"
 
 
-def test_a_dataset_that_cannot_be_rebuilt_is_saved_and_the_cause_says_where(stack, images):
-    stack.run(images, name="first")
+def test_a_dataset_that_cannot_be_rebuilt_is_saved_and_the_cause_says_where(first):
+    stack, images, _ = first
     stack.put("train", range(200, 204))
     for _ in range(2):
         stack.cloud.service.faults.dataset("No room.")
@@ -192,8 +238,8 @@ def test_entries_that_a_run_has_stored_are_not_asked_for_again(stack, images):
     assert line["source-ref"] not in references(stack.entries("TRAIN"))
 
 
-def test_nothing_new_is_nothing_trained(stack, images):
-    first = stack.run(images, name="first")
+def test_nothing_new_is_nothing_trained(first):
+    stack, images, first = first
     again = stack.run(images, name="again")
     assert again.status == "SUCCEEDED", again.cause
     assert again.output["outcome"] == "unchanged"
@@ -216,8 +262,8 @@ def test_nothing_new_after_a_split_is_nothing_trained(stack):
     assert stack.run(renewed).output["outcome"] == "promoted", "another split is another measurement"
 
 
-def test_another_test_set_is_something_new(stack, images):
-    stack.run(images, name="first")
+def test_another_test_set_is_something_new(first):
+    stack, images, _ = first
     stack.put("test", range(300, 302))
     other = {**images, "refresh": {"testing": "replace"}}
     assert stack.run(other, name="second").output["outcome"] == "promoted"
@@ -241,17 +287,6 @@ def test_a_training_waits_for_enough_new_images(stack, images):
     assert stack.run(given, name="copy").output["outcome"] == "unchanged"
     stack.put("train", range(9, 10))
     assert stack.run(given, name="enough").output["outcome"] == "promoted"
-
-
-def test_trainings_keep_a_distance():
-    with deployed(TIMES, MIN_HOURS_BETWEEN_RUNS="100") as stack:
-        stack.put("train", range(8))
-        assert stack.run(INPUT).output["outcome"] == "promoted"
-        stack.put("train", range(8, 10))
-        result = stack.run(INPUT)
-        assert result.output["outcome"] == "unchanged"
-        assert result.output["reason"].startswith("The newest training began 0.")
-        assert stack.run({**INPUT, "force": True}).output["outcome"] == "promoted"
 
 
 def test_of_two_runs_in_the_same_second_one_runs(stack, images):
@@ -349,8 +384,8 @@ def test_refused_models_are_pruned_too_and_the_live_one_and_its_predecessor_neve
     assert set(stack.versions()) == {"refused-2", "live", "previous"}
 
 
-def test_a_version_that_is_taken_into_use_meanwhile_is_left(stack, images):
-    stack.run(images, name="first")
+def test_a_version_that_is_taken_into_use_meanwhile_is_left(first):
+    stack, images, _ = first
     for name in ("second", "third"):
         stack.run({**images, "force": True}, name=name)
     stack.cloud.service.faults.add("DeleteProjectVersion", "ResourceInUseException", call=1)
@@ -358,8 +393,8 @@ def test_a_version_that_is_taken_into_use_meanwhile_is_left(stack, images):
     assert result.status == "SUCCEEDED", result.cause
 
 
-def test_each_run_leaves_a_record(stack, images):
-    stack.run(images, name="first")
+def test_each_run_leaves_a_record(first):
+    stack, images, _ = first
     time.sleep(1)  # records are in the order of their runs' beginnings
     stack.run(images, name="second")
     third, second, first = stack.records() if stack.run({"project": 7}).error else ()
@@ -422,8 +457,8 @@ def test_what_is_accepted_of_a_test_image_is_not_trained_on(stack, images):
     assert new not in references(stack.entries("TRAIN"))
 
 
-def test_what_is_accepted_goes_into_a_dataset_that_is_its_own_source(stack, images):
-    assert stack.run(images, name="first").status == "SUCCEEDED"
+def test_what_is_accepted_goes_into_a_dataset_that_is_its_own_source(first):
+    stack, _, _ = first
     (project,) = stack.rekognition.describe_projects(ProjectNames=[PROJECT])["ProjectDescriptions"]
     (arn,) = [one["DatasetArn"] for one in project["Datasets"] if one["DatasetType"] == "TRAIN"]
     key = f"images/reviewed/{PROJECT}/ab12.png"
