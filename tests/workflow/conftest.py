@@ -1,11 +1,13 @@
 """Fixtures of the workflows' tests."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.stack import Stack
+from tests.conftest import TIMES
+from tests.stack import Stack, deployed
 from tests.workflow import worlds
+from tests.workflow.rewinding import remembered
 
 
 @pytest.fixture(scope="module")
@@ -21,3 +23,10 @@ def world(trained: worlds.Trained) -> Stack:
     stack, arns, _ = trained
     worlds.restore(stack, arns)
     return stack
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[tuple[Stack, Callable[[], None]]]:
+    """A stack for all tests of a module, and what puts it back to being empty."""
+    with deployed(TIMES) as stack:
+        yield stack, remembered(stack)

@@ -13,12 +13,14 @@ from tests.stack import Stack
 
 
 def remembered(stack: Stack) -> Callable[[], None]:
-    """What puts a stack back to how it is now; nothing may be at work then, and nothing have been deleted."""
+    """What puts a stack back to how it is now, when nothing is at work."""
     buckets = module("s3.models").s3_backends[ACCOUNT]["aws"].buckets
     tables = module("dynamodb.models").dynamodb_backends[ACCOUNT][REGION].tables
-    spaces = stack.cloud.service._engine._spaces
+    service = stack.cloud.service._engine
+    spaces, models = service._spaces, {file: file.read_bytes() for file in service.models_dir.glob("*")}
     machines = module("stepfunctions.parser.models").stepfunctions_parser_backends[ACCOUNT][REGION].state_machines
-    now = deepcopy((buckets, tables, spaces))
+    with service.spaces():  # after every change that is due
+        now = deepcopy((buckets, tables, spaces))
     executions = {machine.arn: list(machine.executions) for machine in machines}
     ended = set(stack.cloud.ended)
 
@@ -27,6 +29,8 @@ def remembered(stack: Stack) -> Callable[[], None]:
         for changed, was in zip((buckets, tables, spaces), deepcopy(now), strict=True):
             changed.clear()
             changed.update(was)
+        for file, content in models.items():
+            file.write_bytes(content)
         for machine in machines:
             machine.executions[:] = executions[machine.arn]
         stack.cloud.ended.intersection_update(ended)

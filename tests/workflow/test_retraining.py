@@ -55,13 +55,6 @@ def test_trainings_keep_a_distance():
         assert stack.run({**INPUT, "force": True}).output["outcome"] == "promoted"
 
 
-@pytest.fixture(scope="module")
-def shared():
-    """One cloud for all that follow, and what puts it back to being empty."""
-    with deployed(TIMES) as stack:
-        yield stack, remembered(stack)
-
-
 @pytest.fixture
 def stack(shared):
     """The training stack, empty."""

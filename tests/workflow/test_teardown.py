@@ -1,25 +1,36 @@
 """Teardowns: nothing is left but what is kept on purpose, whatever was there and whenever the one before ended."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from customlabels import feedback, leases
 
-from tests.conftest import TIMES
+from tests.conftest import TIMES, put_images
 from tests.stack import BUCKET, PROJECT, Stack, deployed
 from tests.workflow.engine import Result
+from tests.workflow.rewinding import remembered
 from tests.workflow.worlds import name_of
 
 EMPTY = {"projects": [], "items": []}
+Shared = tuple[Stack, Callable[[], None]]
 
 
 @pytest.fixture
-def full(stack: Stack, images: dict[str, Any]) -> Stack:
-    """A project with both datasets, a live version that runs, an older one, and what people have said."""
-    result = stack.run(images, name="new")
+def stack(shared: Shared) -> Stack:
+    """The stack, empty."""
+    shared[1]()
+    return shared[0]
+
+
+@pytest.fixture(scope="module")
+def filled(shared: Shared) -> Callable[[], None]:
+    """What fills a project: both datasets, a live version that runs, an older one, and what people have said."""
+    stack, empty = shared
+    empty()
+    result = stack.run(put_images(stack), name="new")
     assert result.status == "SUCCEEDED", result.cause
     train_by_hand(stack, "old")
     stack.cloud.clock.advance(3600)
@@ -29,9 +40,14 @@ def full(stack: Stack, images: dict[str, Any]) -> Stack:
     feedback.put(stack.table, PROJECT, one, timedelta(days=1), now)
     feedback.accept(stack.table, PROJECT, feedback.Reviewed("0" * 64, "s3://data/x", "{}", "now", "me", one.id))
     leases.take(stack.table, PROJECT, "over", _live(stack), until=now - timedelta(hours=1))
-    while stack.told() or stack.published():
-        pass
-    return stack
+    return remembered(stack)
+
+
+@pytest.fixture
+def full(shared: Shared, filled: Callable[[], None]) -> Stack:
+    """The stack with a project; see `filled`."""
+    filled()
+    return shared[0]
 
 
 def train_by_hand(stack: Stack, name: str) -> None:
@@ -64,6 +80,25 @@ def assert_failed(result: Result, error: str = "TeardownFailed") -> str:
     assert result.cause
     assert len(result.cause) <= 1000
     return result.cause
+
+
+# This one has clouds of its own, and comes before the one that the others share.
+@pytest.mark.parametrize(
+    ("never", "says"),
+    [
+        ("stop_seconds", "Versions still ran or were stopping (one) after 60 minutes, the limit set for it."),
+        ("training_minimum_seconds", "A training or a copy, which no call ends, still went on (one) after 60"),
+        ("delete_seconds", "1 versions were still not deleted after 60 minutes, the limit set for it."),
+    ],
+)
+def test_what_does_not_end_ends_the_teardown_at_its_limit(never, says):
+    with deployed(replace(TIMES, **{never: 10**9}), TRAINING_HOURS="1", DATASET_HOURS="1") as stack:
+        train, test = stack.put("train", range(8)), stack.put("test", range(100, 103))
+        given = {"training": {"folder": train}, "testing": {"folder": test}, "gate": {"minimum": 0.6}}
+        assert stack.run(given, name="one").status == ("FAILED" if never.startswith("training") else "SUCCEEDED")
+        cause = assert_failed(stack.teardown.run({}))
+        assert says in cause
+        assert stack.lock is None
 
 
 def test_a_project_that_does_not_exist_is_gone_already(stack):
@@ -121,9 +156,9 @@ def _ids(stack: Stack) -> list[str]:
     return [one.id for one in feedback.waiting(stack.table, PROJECT)]
 
 
-def test_a_project_that_was_torn_down_can_be_trained_anew(full, images):
+def test_a_project_that_was_torn_down_can_be_trained_anew(full):
     assert full.teardown.run({}).status == "SUCCEEDED"
-    result = full.run(images)
+    result = full.run(put_images(full))
     assert (result.status, result.output["outcome"]) == ("SUCCEEDED", "promoted")
     assert [record["version"] for record in full.records()] == [result.output["version"]]
 
@@ -253,9 +288,9 @@ def test_one_that_is_ended_from_outside_is_told_and_lets_go(full, state):
     assert_empty(full)
 
 
-def test_the_lock_of_one_that_nobody_cleaned_up_after_is_taken_over(full, images):
+def test_the_lock_of_one_that_nobody_cleaned_up_after_is_taken_over(full):
     full.teardown.run({}, stop_at="StopVersions")
-    assert full.run(images).status == "SUCCEEDED"
+    assert full.run(put_images(full)).status == "SUCCEEDED"
     full.teardown.run({}, stop_at="StopVersions")
     assert full.teardown.run({}).status == "SUCCEEDED"
     assert_empty(full)
@@ -310,24 +345,6 @@ def test_many_items_and_versions_go_in_slices(full, monkeypatch):
     assert result.states.count("DeleteVersions") >= 3
     assert result.output["deleted"]["items"] == {"live": 1, "run": 1, "lease": 1}
     assert_empty(full)
-
-
-@pytest.mark.parametrize(
-    ("never", "says"),
-    [
-        ("stop_seconds", "Versions still ran or were stopping (one) after 60 minutes, the limit set for it."),
-        ("training_minimum_seconds", "A training or a copy, which no call ends, still went on (one) after 60"),
-        ("delete_seconds", "1 versions were still not deleted after 60 minutes, the limit set for it."),
-    ],
-)
-def test_what_does_not_end_ends_the_teardown_at_its_limit(never, says):
-    with deployed(replace(TIMES, **{never: 10**9}), TRAINING_HOURS="1", DATASET_HOURS="1") as stack:
-        train, test = stack.put("train", range(8)), stack.put("test", range(100, 103))
-        given = {"training": {"folder": train}, "testing": {"folder": test}, "gate": {"minimum": 0.6}}
-        assert stack.run(given, name="one").status == ("FAILED" if never.startswith("training") else "SUCCEEDED")
-        cause = assert_failed(stack.teardown.run({}))
-        assert says in cause
-        assert stack.lock is None
 
 
 def test_what_somebody_makes_anew_meanwhile_fails_the_proof(stack, monkeypatch):
