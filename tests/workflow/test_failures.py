@@ -20,6 +20,33 @@ def assert_failed(result, error, *said):
     assert result.states[-1] == "Failed"
 
 
+# These have clouds of their own, and come before the one that the others share.
+
+
+def test_a_slot_that_never_comes_free_is_a_quota():
+    with deployed(TIMES, TRAINING_HOURS="1.5") as stack:
+        stack.put("train", range(8))
+        stack.cloud.service.faults.add("CreateProjectVersion", "LimitExceededException", call=None)
+        result = stack.run({})
+        assert_failed(result, "QuotaExceeded", "used up its quota, still after 93 minutes")
+
+
+def test_a_model_that_refuses_to_stop_while_it_starts_is_stopped_later():
+    awkward = replace(TIMES, stop_while_starting=False, wrong_stop_error="InvalidParameter", start_seconds=1200)
+    with deployed(awkward) as stack:
+        train, test = stack.put("train", range(8)), stack.put("test", range(100, 103))
+        given = {"training": {"folder": train}, "testing": {"folder": test}, "gate": {"minimum": 0}}
+        result = stack.run(given, name="stopped", stop_at="WaitForModel")
+        assert stack.versions() == {"stopped": "STARTING"}
+        assert stack.ended(result, given).status == "SUCCEEDED"
+        assert stack.versions() == {"stopped": "STOPPED"}
+
+
+@pytest.fixture
+def stack(emptied):
+    return emptied
+
+
 def test_a_bad_input_is_told_before_anything_is_created(stack):
     result = stack.run({"gate": {"minimum": 85}})
     assert_failed(result, "InvalidInput", "gate.minimum is 85; accepted is a number from 0 to 1.")
@@ -112,14 +139,6 @@ def test_a_training_waits_for_a_slot(stack, images):
     assert result.states.count("WaitForSlot") == 3
 
 
-def test_a_slot_that_never_comes_free_is_a_quota():
-    with deployed(TIMES, TRAINING_HOURS="1.5") as stack:
-        stack.put("train", range(8))
-        stack.cloud.service.faults.add("CreateProjectVersion", "LimitExceededException", call=None)
-        result = stack.run({})
-        assert_failed(result, "QuotaExceeded", "used up its quota, still after 93 minutes")
-
-
 def test_a_project_full_of_versions_is_a_quota(stack, images):
     stack.cloud.service.faults.add("CreateProjectVersion", "ServiceQuotaExceededException", call=1)
     assert_failed(stack.run(images, name="last"), "QuotaExceeded", "The version last could not be created")
@@ -200,17 +219,6 @@ def test_a_run_that_is_stopped_after_its_switch_leaves_one_running(stack, images
     stack.ended(result, images)
     assert stack.running() == ["stopped"]
     assert stack.live["projectVersionArn"].split("/")[3] == "stopped"
-
-
-def test_a_model_that_refuses_to_stop_while_it_starts_is_stopped_later():
-    awkward = replace(TIMES, stop_while_starting=False, wrong_stop_error="InvalidParameter", start_seconds=1200)
-    with deployed(awkward) as stack:
-        train, test = stack.put("train", range(8)), stack.put("test", range(100, 103))
-        given = {"training": {"folder": train}, "testing": {"folder": test}, "gate": {"minimum": 0}}
-        result = stack.run(given, name="stopped", stop_at="WaitForModel")
-        assert stack.versions() == {"stopped": "STARTING"}
-        assert stack.ended(result, given).status == "SUCCEEDED"
-        assert stack.versions() == {"stopped": "STOPPED"}
 
 
 def test_an_input_that_names_a_foreign_project_is_an_invalid_input(stack):

@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from customlabels import feedback
 
-from tests.conftest import TIMES, put_images
+from tests.conftest import TIMES
 from tests.images import picture
 from tests.rounds import takes_long, thorough
 from tests.stack import BUCKET, PROJECT, deployed
-from tests.workflow.rewinding import remembered
 
 INPUT = {"gate": {"minimum": 0.0}}
 
@@ -56,29 +55,8 @@ def test_trainings_keep_a_distance():
 
 
 @pytest.fixture
-def stack(shared):
-    """The training stack, empty."""
-    shared[1]()
-    return shared[0]
-
-
-@pytest.fixture(scope="module")
-def trained_first(shared):
-    """The input and the result of a first run, and what puts the cloud back to its end."""
-    stack, empty = shared
-    empty()
-    images = put_images(stack)
-    result = stack.run(images, name="first")
-    assert result.status == "SUCCEEDED", result.cause
-    return images, result, remembered(stack)
-
-
-@pytest.fixture
-def first(shared, trained_first):
-    """The stack after a first run, with the run's input and result."""
-    images, result, back = trained_first
-    back()
-    return shared[0], images, result
+def stack(emptied):
+    return emptied
 
 
 def test_a_merge_of_ten_new_images_into_a_thousand_sends_ten_lines(stack):

@@ -13,6 +13,11 @@ from tests.stack import BUCKET, PROJECT
 GATE = {"gate": {"minimum": 0.0}}
 
 
+@pytest.fixture
+def stack(emptied):
+    return emptied
+
+
 def labels_of(stack, kind="TRAIN"):
     """The labels that the service lists for a dataset, with how many entries each has."""
     (project,) = stack.rekognition.describe_projects(ProjectNames=[PROJECT])["ProjectDescriptions"]

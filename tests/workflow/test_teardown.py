@@ -10,19 +10,17 @@ from customlabels import feedback, leases
 
 from tests.conftest import TIMES, put_images
 from tests.stack import BUCKET, PROJECT, Stack, deployed
+from tests.workflow.conftest import Shared
 from tests.workflow.engine import Result
 from tests.workflow.rewinding import remembered
 from tests.workflow.worlds import name_of
 
 EMPTY = {"projects": [], "items": []}
-Shared = tuple[Stack, Callable[[], None]]
 
 
 @pytest.fixture
-def stack(shared: Shared) -> Stack:
-    """The stack, empty."""
-    shared[1]()
-    return shared[0]
+def stack(emptied: Stack) -> Stack:
+    return emptied
 
 
 @pytest.fixture(scope="module")

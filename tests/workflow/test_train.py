@@ -2,10 +2,17 @@
 
 import json
 
+import pytest
+
 from tests.stack import BUCKET, PROJECT
 from tests.templates import defaults
 
 INPUT = {"gate": {"minimum": 0.6}}
+
+
+@pytest.fixture
+def stack(emptied):
+    return emptied
 
 
 def references(entries):
@@ -52,8 +59,8 @@ def test_an_outcome_is_told(stack, images):
     assert record["cost"]["training"] is not None
 
 
-def test_a_second_run_makes_a_new_version_and_stops_the_old_one(stack, images):
-    first = stack.run(images, name="first")
+def test_a_second_run_makes_a_new_version_and_stops_the_old_one(first):
+    stack, images, first = first
     second = stack.run({**images, "force": True}, name="second")
     assert second.status == "SUCCEEDED", second.cause
     assert {"StopPrevious", "CheckStopped", "DeleteTrainDataset"} <= set(second.states)
@@ -63,8 +70,9 @@ def test_a_second_run_makes_a_new_version_and_stops_the_old_one(stack, images):
     assert stack.live["previous"] == second.output["previous"] == first.output["projectVersionArn"]
 
 
-def test_a_live_model_that_was_stopped_by_hand_is_no_trouble(stack, images):
-    first = stack.run(images, name="first").output
+def test_a_live_model_that_was_stopped_by_hand_is_no_trouble(first):
+    stack, images, result = first
+    first = result.output
     stack.rekognition.stop_project_version(ProjectVersionArn=first["projectVersionArn"])
     stack.cloud.clock.advance(60)
     result = stack.run({**images, "force": True}, name="second")

@@ -7,6 +7,11 @@ import pytest
 from customlabels.measuring import SECONDS
 
 
+@pytest.fixture
+def stack(emptied):
+    return emptied
+
+
 @pytest.mark.parametrize(
     ("gate", "reason"),
     [
@@ -80,8 +85,8 @@ def test_a_live_model_that_does_not_run_is_not_comparable(stack, images):
     assert second.output["verdict"]["champion"] is None
 
 
-def test_a_live_model_that_cannot_be_measured_is_not_comparable(stack, images):
-    stack.run(images, name="first")
+def test_a_live_model_that_cannot_be_measured_is_not_comparable(first):
+    stack, images, _ = first
     other = {**images, "testing": {"folder": stack.put("test2", range(200, 204))}}
     with pytest.MonkeyPatch.context() as patch:
         patch.delattr(stack.modules["measure_champion"], "handler")
